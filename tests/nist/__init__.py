@@ -1,0 +1,1 @@
+"""Certified nonlinear regression problems (NIST StRD) as small modules; see README.md beside this file."""
