@@ -1,0 +1,80 @@
+"""The circuits by the names that the command line knows them by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from circuits.bode import BodeBandPass
+from circuits.circuit import Circuit
+from circuits.color_organ import ColorOrgan
+from circuits.component import Value
+from circuits.errors import UnknownName
+from circuits.filters import BandPass, HighPass, LoadedBandPass, LowPass
+
+CATALOGUE: dict[str, type[Circuit]] = {
+    "low-pass": LowPass,
+    "high-pass": HighPass,
+    "band-pass": BandPass,
+    "loaded-band-pass": LoadedBandPass,
+    "bode-band-pass": BodeBandPass,
+    "color-organ": ColorOrgan,
+}
+_PARTS: dict[type[Circuit], dict[str, Any]] = {
+    ColorOrgan: {"low": LowPass, "band": BandPass, "high": HighPass},
+}
+
+
+def component_names(name: str) -> list[str]:
+    """Dotted names of the components of a circuit in the catalogue.
+
+    Raises:
+        UnknownName: no such circuit.
+
+    >>> component_names("color-organ")
+    ['low.R', 'low.C', 'band.R_low', 'band.R_high', 'band.C_low', 'band.C_high', 'high.R', 'high.C']
+    """
+    if name not in CATALOGUE:
+        raise UnknownName("circuit", name, CATALOGUE)
+    kind = CATALOGUE[name]
+    parts = _PARTS.get(kind, {}).items()
+    return [
+        *kind.components,
+        *(f"{part}.{component}" for part, filter in parts for component in filter.components),
+    ]
+
+
+def make(name: str, *, seed: int | torch.Generator = 0, **values: Value) -> Circuit:
+    """A circuit from the catalogue, its components given by dotted name.
+
+    Args:
+        name: a name in `CATALOGUE`.
+        seed: for the components that are drawn.
+        values: component values, `**{"band.R_low": "40"}`; those left out take the default of the circuit.
+
+    Raises:
+        UnknownName: no such circuit or component.
+        ComponentError, ShapeError: values that no part can have.
+
+    >>> make("low-pass", R="4.7k").R.item()
+    4700.0
+    >>> make("color-organ", **{"band.R_low": "40"}).band.R_low.item()
+    40.0
+    """
+    known = component_names(name)
+    for component in values:
+        if component not in known:
+            raise UnknownName("component", component, known)
+    kind: Any = CATALOGUE[name]
+    if kind not in _PARTS:
+        return kind(**values, seed=seed)
+    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    parts = {part: filter(**_below(part, values), seed=generator) for part, filter in _PARTS[kind].items()}
+    return kind(**parts)
+
+
+def _below(part: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Values of the components of one part, under their own names."""
+    return {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{part}.")}
