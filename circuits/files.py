@@ -1,0 +1,42 @@
+"""Writing a file so that nothing is ever lost: the whole new file is there, or the old one still is."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from circuits.errors import DataError
+
+
+def replace_file(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write text or bytes to a file beside the target and move it into place in one step.
+
+    Raises:
+        DataError: a place that cannot be written.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     replace_file(f"{folder}/note.txt", "kept")
+    ...     Path(f"{folder}/note.txt").read_text()
+    'kept'
+    """
+    path = Path(path)
+    content = content.encode() if isinstance(content, str) else content
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise DataError(
+            f"cannot write {path}: {error.strerror}; choose a folder that exists and may be written"
+        ) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)
+        os.replace(temporary, path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise DataError(f"cannot write {path}: {error.strerror}; choose another place") from error
+        raise
