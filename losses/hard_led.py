@@ -9,6 +9,9 @@ from torch import Tensor
 
 from losses.checks import LossError, positive
 from losses.led import HALF_POWER, LedLoss
+from losses.loss import Loss
+
+SHRINKING = (0.3, 0.1, 0.03, 0.01)
 
 
 class HardLed(LedLoss):
@@ -28,7 +31,8 @@ class HardLed(LedLoss):
 
     Args:
         threshold: the magnitude above which the LED is lit.
-        spread: standard deviation of the jitter in ln|H|, above 0.
+        spread: standard deviation of the jitter in ln|H|, above 0; None for the stages 0.3, 0.1, 0.03, 0.01, as the
+            first of which it is evaluated.
         samples: None for the closed form, or the number of samples of the score function, at least 2.
         seed: of the samples; every call draws new ones, and a new loss begins again.
 
@@ -46,13 +50,15 @@ class HardLed(LedLoss):
     """
 
     def __init__(
-        self, threshold: float = HALF_POWER, spread: float = 0.3, samples: int | None = None, seed: int = 0
+        self, threshold: float = HALF_POWER, spread: float | None = None, samples: int | None = None, seed: int = 0
     ) -> None:
         """Take the threshold, the jitter and how to follow it."""
         super().__init__(threshold)
         if samples is not None and (not isinstance(samples, int) or samples < 2):
             raise LossError(f"samples is {samples!r}; expected a whole number of at least 2, or None")
-        self.spread, self.samples, self.seed = positive("spread", spread), samples, seed
+        self.spread = None if spread is None else positive("spread", spread)
+        self._spread = SHRINKING[0] if self.spread is None else self.spread
+        self.samples, self.seed = samples, seed
         self._generators: dict[torch.device, torch.Generator] = {}
 
     def pointwise(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -74,25 +80,35 @@ class HardLed(LedLoss):
         >>> HardLed(threshold=0.5).expectation(torch.tensor([0.5]), torch.tensor([1.0]))
         tensor([0.5000])
         """
-        return 0.5 * torch.erfc(self.margins(prediction, target) / (self.spread * math.sqrt(2)))
+        return 0.5 * torch.erfc(self.margins(prediction, target) / (self._spread * math.sqrt(2)))
 
     def _expected(self, log_ratio: Tensor, side: Tensor) -> Tensor:
         """Return −s·φ(u/spread)/spread."""
-        height = 1 / (self.spread * math.sqrt(2 * math.pi))
-        return -side * height * torch.exp(-0.5 * (log_ratio / self.spread).square())
+        height = 1 / (self._spread * math.sqrt(2 * math.pi))
+        return -side * height * torch.exp(-0.5 * (log_ratio / self._spread).square())
 
     def _sampled(self, log_ratio: Tensor, side: Tensor, samples: int) -> Tensor:
         """Return Σ (lossᵢ − mean loss)·εᵢ/(samples − 1)/spread."""
         device = log_ratio.device
         shape = torch.Size((samples, *log_ratio.shape))
         noise = torch.randn(shape, dtype=log_ratio.dtype, device=device, generator=self._generator(device))
-        wrong = ((log_ratio + self.spread * noise > 0) != (side > 0)).to(log_ratio.dtype)
-        return ((wrong - wrong.mean(0)) * noise).sum(0) / ((samples - 1) * self.spread)
+        wrong = ((log_ratio + self._spread * noise > 0) != (side > 0)).to(log_ratio.dtype)
+        return ((wrong - wrong.mean(0)) * noise).sum(0) / ((samples - 1) * self._spread)
 
     def _generator(self, device: torch.device) -> torch.Generator:
         if device not in self._generators:
             self._generators[device] = torch.Generator(device).manual_seed(self.seed)
         return self._generators[device]
+
+    def stages(self) -> tuple[Loss, ...]:
+        """Return the losses of less and less jitter, or this one when its spread was given.
+
+        >>> HardLed().stages()[-1], HardLed(spread=0.2).stages()
+        (HardLed(spread=0.01), (HardLed(spread=0.2),))
+        """
+        if self.spread is not None:
+            return (self,)
+        return tuple(HardLed(self.threshold, spread, self.samples, self.seed) for spread in SHRINKING)
 
     def _settings(self) -> list[tuple[str, float | None]]:
         return [*super()._settings(), ("spread", self.spread), ("samples", self.samples)]

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from losses.checks import LossError, transformed
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from losses.prior import Prior
 
 
@@ -25,7 +23,7 @@ class Addable:
 
         return Sum(self, other) if isinstance(other, Addable) else NotImplemented
 
-    def __radd__(self, other: int) -> Self:
+    def __radd__(self, other: int) -> Addable:
         """Return this itself when added to the 0 with which `sum` begins."""
         if isinstance(other, int) and other == 0:
             return self

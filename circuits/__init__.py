@@ -1,0 +1,109 @@
+"""Circuits whose component values are learnable PyTorch tensors.
+
+The names below are loaded when they are first used, so that `import circuits` costs next to nothing.
+
+>>> import circuits as cc, losses
+>>> bench = cc.simulate(cc.LowPass(R=200.0), cc.tones(300), "led")
+>>> board = cc.LowPass(R=500.0)
+>>> cc.fit(board, bench, losses.LogisticLed()).converged
+True
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from circuits.bode import Bode, BodeBandPass
+    from circuits.circuit import Circuit
+    from circuits.color_organ import ColorOrgan
+    from circuits.component import FARAD, HERTZ, OHM, RATIO, Component
+    from circuits.data import Measurements, log_grid, read, simulate, tones
+    from circuits.errors import OhmgradError
+    from circuits.filters import BandPass, HighPass, LoadedBandPass, LowPass
+    from circuits.fitting import (
+        LBFGS,
+        Fit,
+        GradientDescent,
+        LevenbergMarquardt,
+        SignDescent,
+        Stop,
+        TorchOptimiser,
+        fit,
+        iterate,
+        load_fit,
+    )
+    from circuits.views import draw_graph, plot_response
+
+_HOME = {
+    "circuits.bode": ("Bode", "BodeBandPass"),
+    "circuits.circuit": ("Circuit",),
+    "circuits.color_organ": ("ColorOrgan",),
+    "circuits.component": ("Component", "FARAD", "HERTZ", "OHM", "RATIO"),
+    "circuits.data": ("Measurements", "log_grid", "read", "simulate", "tones"),
+    "circuits.errors": ("OhmgradError",),
+    "circuits.filters": ("BandPass", "HighPass", "LoadedBandPass", "LowPass"),
+    "circuits.fitting": (
+        "LBFGS",
+        "Fit",
+        "GradientDescent",
+        "LevenbergMarquardt",
+        "SignDescent",
+        "Stop",
+        "TorchOptimiser",
+        "fit",
+        "iterate",
+        "load_fit",
+    ),
+    "circuits.views": ("draw_graph", "plot_response"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = [
+    "FARAD",
+    "HERTZ",
+    "LBFGS",
+    "OHM",
+    "RATIO",
+    "BandPass",
+    "Bode",
+    "BodeBandPass",
+    "Circuit",
+    "ColorOrgan",
+    "Component",
+    "Fit",
+    "GradientDescent",
+    "HighPass",
+    "LevenbergMarquardt",
+    "LoadedBandPass",
+    "LowPass",
+    "Measurements",
+    "OhmgradError",
+    "SignDescent",
+    "Stop",
+    "TorchOptimiser",
+    "draw_graph",
+    "fit",
+    "iterate",
+    "load_fit",
+    "log_grid",
+    "plot_response",
+    "read",
+    "simulate",
+    "tones",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room when it is first used (PEP 562)."""
+    if name not in _MODULE:
+        raise AttributeError(f"module 'circuits' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(_MODULE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

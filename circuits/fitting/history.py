@@ -1,0 +1,72 @@
+"""What a fit remembers of its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from circuits.fitting.coordinates import Coordinates
+from circuits.fitting.methods.method import State
+
+CHUNK = 1024
+"""Steps that are kept as loose tensors before they are packed into one: a step then costs no copy of its own."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Every step of a fit, the start included.
+
+    Args:
+        names: the p fitted values, by name.
+        values: `(steps + 1, boards, p)`, in their own units.
+        loss: `(steps + 1, boards)`.
+        gradient: `(steps + 1, boards, p)`, with respect to the coordinates (the values themselves where they are
+            linear, their logarithms where they are logarithmic).
+
+    A board that has stopped keeps the numbers of its last step.
+    """
+
+    names: tuple[str, ...]
+    values: Tensor
+    loss: Tensor
+    gradient: Tensor
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def of(self, name: str) -> Tensor:
+        """Walk of one value, `(steps + 1, boards)`."""
+        return self.values[..., self.names.index(name)]
+
+
+@dataclass
+class Recorder:
+    """Collects the states of a walk."""
+
+    boards: int
+    names: tuple[str, ...]
+    loose: list[tuple[Tensor, ...]] = field(default_factory=list)
+    packed: list[tuple[Tensor, ...]] = field(default_factory=list)
+
+    def record(self, state: State, rows: Tensor | None) -> None:
+        """Remember one step."""
+        entry = (state.x, state.loss, state.gradient)
+        if rows is not None:
+            last = self.loose[-1] if self.loose else tuple(column[-1] for column in self.packed[-1])
+            entry = tuple(old.index_copy(0, rows, new) for old, new in zip(last, entry, strict=True))
+        self.loose.append(entry)
+        if len(self.loose) == CHUNK:
+            self._pack()
+
+    def _pack(self) -> None:
+        self.packed.append(tuple(torch.stack(column) for column in zip(*self.loose, strict=True)))
+        self.loose = []
+
+    def history(self, coordinates: Coordinates) -> History:
+        """Everything recorded so far."""
+        if self.loose:
+            self._pack()
+        x, loss, gradient = (torch.cat(column) for column in zip(*self.packed, strict=True))
+        return History(self.names, coordinates.values(x), loss, gradient)

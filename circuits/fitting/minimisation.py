@@ -1,0 +1,239 @@
+"""Bring every board of a problem to its minimum: stages of the loss, several starts, and a second look where needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import losses
+from circuits.fitting.history import Recorder
+from circuits.fitting.version_space import explains_every_led
+from circuits.fitting.loop import Outcome, run
+from circuits.fitting.methods import LBFGS, LevenbergMarquardt, Method, SignDescent
+from circuits.fitting.model import CircuitModel, ModuleModel
+from circuits.fitting.one_board import is_one_board, run_one_board
+from circuits.fitting.problem import Problem, led_term
+from circuits.fitting.progress import Bar
+from circuits.fitting.starts import drawn
+from circuits.fitting.stopping import CONVERGED, Stop
+
+LARGEST_JACOBIAN = 20_000_000
+"""Elements of a Jacobian above which a plain module is left to gradients alone."""
+
+RESCUE_STARTS = 16
+POORLY_EXPLAINED = 0.1
+"""A least-squares fit that leaves more than this share of the data's variance is looked at again from other starts."""
+
+
+@dataclass
+class Plan:
+    """How to minimise: method, stop, and what to record.
+
+    `automatic` allows a second look from other starts when the first result explains little.
+    """
+
+    method: Method
+    stop: Stop | None
+    bar: Bar
+    automatic: bool = False
+    seed: int = 0
+
+    def stop_for(self, problem: Problem, x: Tensor, *, rough: bool = False) -> Stop:
+        """The conditions that were asked for, or the method's own; a stage on the way may be left early."""
+        if self.stop is not None:
+            return self.stop
+        own = self.method.default_stop(x.dtype)
+        return replace(own, decrease=1e-4, steps=60) if rough and own.decrease is not None else own
+
+
+@dataclass
+class Minimum:
+    """What came out: the best of the starts, and the problem at the last stage of every board.
+
+    `problems[stage[i]]` is the problem whose loss board i ended with.
+    """
+
+    outcome: Outcome
+    problems: list[Problem]
+    stage: np.ndarray
+    losses_by_start: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def choose_method(problem: Problem) -> Method:
+    """Gauss–Newton wherever the loss has a curvature and the Jacobian fits into memory; gradients otherwise."""
+    terms = problem.loss.terms()
+    if any(isinstance(term, losses.HardLed) for term in terms):
+        return SignDescent(lr=0.5, shrink=0.5)
+    if not problem.loss.gauss_newton:
+        return LBFGS()
+    if isinstance(problem.model, ModuleModel):
+        size = problem.target.numel() * len(problem.model.names)
+        if size > LARGEST_JACOBIAN or len(problem.model.names) > 2000:
+            return LBFGS()
+    return LevenbergMarquardt()
+
+
+def minimise(problem: Problem, table: Tensor, plan: Plan, recorder: Recorder | None) -> Minimum:
+    """Minimise from every start in `table (starts, boards, p)` and keep the best of each board."""
+    if len(table) == 1:
+        found = descend(problem, table[0], plan, recorder)
+    elif isinstance(problem.model, CircuitModel):
+        found = _side_by_side(problem, table, plan)
+    else:
+        found = _one_by_one(problem, table, plan, recorder)
+    if plan.automatic and not (found.outcome.reasons == "interrupted").any():
+        found = _second_look(problem, table[0], found, plan, recorder)
+    return found
+
+
+def descend(problem: Problem, x: Tensor, plan: Plan, recorder: Recorder | None) -> Minimum:
+    """Minimise from one start, through the stages of the loss; every board keeps the stage that suits it best.
+
+    A sharper stage is kept only while it explains the data better than a blunt one: for LEDs without noise that is the
+    sharpest, with noise the sharpness of largest likelihood.
+    """
+    stages = problem.loss.stages()
+    if len(stages) == 1:
+        problem = problem.with_loss(stages[0])
+        outcome = _run(problem, plan, plan.stop_for(problem, x), x, recorder)
+        return Minimum(outcome, [problem], np.zeros(len(x), dtype=np.int64))
+    problems = [problem.with_loss(stage) for stage in stages]
+    best = Outcome.none_yet(x)
+    stage, steps = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
+    for i, current in enumerate(problems):
+        rough = i < len(problems) - 1
+        outcome = _run(current, plan, plan.stop_for(current, x, rough=rough), x, recorder)
+        steps = steps + outcome.steps
+        better = (outcome.loss <= best.loss).numpy(force=True)
+        stage = np.where(better, i, stage)
+        best = _merge(best, outcome, better)
+        x = outcome.x
+        if (outcome.reasons == "interrupted").any() or not better.any():
+            break
+    best.steps = steps
+    return Minimum(best, problems, stage)
+
+
+def _run(problem: Problem, plan: Plan, stop: Stop, x: Tensor, recorder: Recorder | None) -> Outcome:
+    """One walk: on plain numbers where nothing else is asked for."""
+    if recorder is None and isinstance(plan.method, LevenbergMarquardt) and is_one_board(problem, plan.method):
+        stop.check()
+        return run_one_board(problem, plan.method, stop, x)
+    return run(problem, plan.method, stop, x, recorder, plan.bar)
+
+
+def _merge(old: Outcome, new: Outcome, better: np.ndarray) -> Outcome:
+    """Board by board, the new outcome where it is better."""
+    row = torch.as_tensor(better, device=new.x.device)
+    column = row.unsqueeze(-1)
+    return Outcome(
+        torch.where(column, new.x, old.x),
+        torch.where(row, new.loss, old.loss),
+        torch.where(column, new.gradient, old.gradient),
+        np.where(better, new.steps, old.steps),
+        np.where(better, new.reasons, old.reasons),
+    )
+
+
+def _side_by_side(problem: Problem, table: Tensor, plan: Plan) -> Minimum:
+    """All starts of all boards as boards of one batch."""
+    starts, boards, p = table.shape
+    rows = torch.arange(boards, device=table.device).repeat(starts)
+    many = descend(problem.take(rows), table.reshape(-1, p), plan, None)
+    loss = torch.where(many.outcome.loss.isnan(), torch.inf, many.outcome.loss).reshape(starts, boards)
+    best = _best_start(loss, many.stage.reshape(starts, boards))
+    pick = torch.as_tensor(best * boards + np.arange(boards), device=table.device)
+    chosen = pick.numpy(force=True)
+    outcome = Outcome(
+        many.outcome.x[pick],
+        many.outcome.loss[pick],
+        many.outcome.gradient[pick],
+        many.outcome.steps[chosen],
+        many.outcome.reasons[chosen],
+    )
+    problems = [problem.with_loss(one.loss) for one in many.problems]
+    return Minimum(outcome, problems, many.stage[chosen], loss.numpy(force=True))
+
+
+def _best_start(loss: Tensor, stage: np.ndarray) -> np.ndarray:
+    """The start of lowest loss, board by board."""
+    return loss.argmin(0).numpy(force=True)
+
+
+def _one_by_one(problem: Problem, table: Tensor, plan: Plan, recorder: Recorder | None) -> Minimum:
+    """The starts of a plain module after each other; the history is that of the best."""
+    found, recorders = [], []
+    for x in table:
+        recorders.append(None if recorder is None else Recorder(recorder.boards, recorder.names))
+        found.append(descend(problem, x, plan, recorders[-1]))
+        if (found[-1].outcome.reasons == "interrupted").any():
+            break
+    loss = np.array([one.outcome.loss.numpy(force=True) for one in found])
+    best = int(np.nanargmin(np.where(np.isnan(loss), np.inf, loss)[:, 0]))
+    if recorder is not None:
+        recorder.loose, recorder.packed = recorders[best].loose, recorders[best].packed
+    found[best].losses_by_start = loss
+    return found[best]
+
+
+def _second_look(problem: Problem, x: Tensor, found: Minimum, plan: Plan, recorder: Recorder | None) -> Minimum:
+    """Try again where the first result explains little, or came to rest where the data say nothing."""
+    doubtful = doubtful_boards(found)
+    if not doubtful.any():
+        return found
+    if isinstance(problem.model, ModuleModel):
+        careful = replace(plan, method=LevenbergMarquardt(damping=100.0))
+        again = descend(problem, x, careful, None)
+        return _better_of(found, again, np.zeros(1, dtype=np.int64), plan)
+    where = np.flatnonzero(doubtful)
+    rows = torch.as_tensor(where, device=x.device)
+    some = problem.take(rows) if len(rows) < problem.boards else problem
+    starts = RESCUE_STARTS if problem.loss.gauss_newton else RESCUE_STARTS // 4
+    again = _side_by_side(some, drawn(some, x[rows], starts, plan.seed), plan)
+    return _better_of(found, again, where, plan)
+
+
+def _better_of(found: Minimum, again: Minimum, where: np.ndarray, plan: Plan) -> Minimum:
+    """Replace the boards that the second look improved."""
+    old, new = found.outcome, again.outcome
+    rows = torch.as_tensor(where, device=old.x.device)
+    better = (new.loss < old.loss[rows] * (1 - 1e-6)) | (new.loss.isfinite() & ~old.loss[rows].isfinite())
+    if not bool(better.any()):
+        return found
+    pick, chosen = rows[better], where[better.numpy(force=True)]
+    inside = better.numpy(force=True)
+    old.x, old.loss = old.x.index_copy(0, pick, new.x[better]), old.loss.index_copy(0, pick, new.loss[better])
+    old.gradient = old.gradient.index_copy(0, pick, new.gradient[better])
+    old.steps[chosen] += new.steps[inside]
+    old.reasons[chosen], found.stage[chosen] = new.reasons[inside], again.stage[inside]
+    found.notes.append("a better minimum than from the given start was found from another one")
+    return found
+
+
+def doubtful_boards(found: Minimum) -> np.ndarray:
+    """Boards whose minimum explains little of the data, or leaves LEDs unexplained, or lies on a plateau."""
+    doubtful = np.array([reason not in CONVERGED for reason in found.outcome.reasons])
+    for stage, problem in enumerate(found.problems):
+        here = found.stage == stage
+        if here.any():
+            doubtful |= here & _explains_little(problem, found.outcome)
+    return doubtful
+
+
+@torch.no_grad()
+def _explains_little(problem: Problem, outcome: Outcome) -> np.ndarray:
+    if isinstance(problem.model, ModuleModel):
+        if not problem.loss.gauss_newton:
+            return np.zeros(1, dtype=bool)
+        size = torch.linalg.vector_norm(problem.rows(outcome.x).jacobian, dim=0)
+        scale = size * problem.coordinates.values(outcome.x)[0].abs()
+        return np.array([bool((scale <= 1e-12 * scale.max()).any())])
+    if led_term(problem.loss) is not None:
+        return (~explains_every_led(problem, outcome.x)).numpy(force=True)
+    if not isinstance(problem.loss, losses.LeastSquares):
+        return np.zeros(len(outcome.x), dtype=bool)
+    return (outcome.loss > POORLY_EXPLAINED * problem.spread()).numpy(force=True)
