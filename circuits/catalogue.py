@@ -46,24 +46,25 @@ def component_names(name: str) -> list[str]:
     ]
 
 
-def make(name: str, *, seed: int | torch.Generator = 0, **values: Value) -> Circuit:
+def make(name: str, values: Mapping[str, Value] | None = None, *, seed: int | torch.Generator = 0) -> Circuit:
     """A circuit from the catalogue, its components given by dotted name.
 
     Args:
         name: a name in `CATALOGUE`.
+        values: component values by dotted name, such as `{"band.R_low": "40"}`; those left out take the default of the
+            circuit.
         seed: for the components that are drawn.
-        values: component values, `**{"band.R_low": "40"}`; those left out take the default of the circuit.
 
     Raises:
         UnknownName: no such circuit or component.
         ComponentError, ShapeError: values that no part can have.
 
-    >>> make("low-pass", R="4.7k").R.item()
+    >>> make("low-pass", {"R": "4.7k"}).R.item()
     4700.0
-    >>> make("color-organ", **{"band.R_low": "40"}).band.R_low.item()
+    >>> make("color-organ", {"band.R_low": "40"}).band.R_low.item()
     40.0
     """
-    known = component_names(name)
+    known, values = component_names(name), values or {}
     for component in values:
         if component not in known:
             raise UnknownName("component", component, known)

@@ -91,9 +91,11 @@ def names(outputs: Any) -> tuple[str, ...]:
 def shapes(f: Tensor, values: Tensor, outputs: tuple[str, ...]) -> None:
     """`f` is `(n,)` or `(*batch, n)`, `values` `(*batch, n)` or `(*batch, k, n)`."""
     if values.dim() < 1 + bool(outputs) or values.shape[-1] != f.shape[-1]:
-        wanted = f"({len(outputs)}, {f.shape[-1]})" if outputs else f"({f.shape[-1]},)"
+        inner = f"{len(outputs)}, {f.shape[-1]}" if outputs else f"{f.shape[-1]}"
+        wanted = f"({inner})" if outputs else f"({inner},)"
         raise ShapeError(
-            f"{f.shape[-1]} frequencies, values of shape {tuple(values.shape)}; expected (*batch, *{wanted})"
+            f"{f.shape[-1]} frequencies, values of shape {tuple(values.shape)}; expected {wanted}, or "
+            f"(*batch, {inner}) for many boards"
         )
     if outputs and values.shape[-2] != len(outputs):
         raise ShapeError(

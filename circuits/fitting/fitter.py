@@ -98,7 +98,7 @@ def fit(
     finally:
         bar.close()
     problem.model.store(problem.coordinates.values(found.outcome.x))
-    return Fit(model, problem, found, recorder, table[0], chosen, time.perf_counter() - began)
+    return Fit(model, data, problem, found, recorder, table[0], chosen, time.perf_counter() - began)
 
 
 def iterate(

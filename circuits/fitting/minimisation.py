@@ -10,7 +10,6 @@ from torch import Tensor
 
 import losses
 from circuits.fitting.history import Recorder
-from circuits.fitting.version_space import explains_every_led
 from circuits.fitting.loop import Outcome, run
 from circuits.fitting.methods import LBFGS, LevenbergMarquardt, Method, SignDescent
 from circuits.fitting.model import CircuitModel, ModuleModel
@@ -19,6 +18,7 @@ from circuits.fitting.problem import Problem, led_term
 from circuits.fitting.progress import Bar
 from circuits.fitting.starts import drawn
 from circuits.fitting.stopping import CONVERGED, Stop
+from circuits.fitting.version_space import explains_every_led
 
 LARGEST_JACOBIAN = 20_000_000
 """Elements of a Jacobian above which a plain module is left to gradients alone."""
@@ -98,7 +98,7 @@ def descend(problem: Problem, x: Tensor, plan: Plan, recorder: Recorder | None) 
     """
     stages = problem.loss.stages()
     if len(stages) == 1:
-        problem = problem.with_loss(stages[0])
+        problem = problem if stages[0] is problem.loss else problem.with_loss(stages[0])
         outcome = _run(problem, plan, plan.stop_for(problem, x), x, recorder)
         return Minimum(outcome, [problem], np.zeros(len(x), dtype=np.int64))
     problems = [problem.with_loss(stage) for stage in stages]

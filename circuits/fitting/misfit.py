@@ -42,6 +42,14 @@ def misfit_of(problem: Problem, x: Tensor, loss: Tensor) -> tuple[np.ndarray, li
     left = left_over / np.maximum(spread, 1e-300)
     noise = np.sqrt(left_over * count / free)
     return (left <= MISFIT_SHARE) | (spread == 0), [
-        f"{100 * (1 - part):.4g} % of the data's spread explained, residual noise {sigma:.3g}"
-        for part, sigma in zip(left, noise, strict=True)
+        f"{_share(part, flat)}residual noise {sigma:.3g}" for part, sigma, flat in zip(left, noise, spread, strict=True)
     ]
+
+
+def _share(left: float, spread: float) -> str:
+    """How much of the data's spread is explained, where they have any."""
+    if spread <= 0:
+        return ""
+    if left >= 1:
+        return "no better than a constant, "
+    return f"{100 * (1 - left):.4g} % of the data's spread explained, "

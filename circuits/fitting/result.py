@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from circuits.circuit import Circuit
 from circuits.fitting.history import History, Recorder
 from circuits.fitting.identifiability import judge, strong_pairs
-from circuits.fitting.version_space import explains_every_led, led_intervals
 from circuits.fitting.minimisation import Minimum
 from circuits.fitting.misfit import misfit_of
 from circuits.fitting.problem import Problem, led_term
 from circuits.fitting.stopping import CONVERGED
 from circuits.fitting.uncertainty import Information, blunt_led_problem, covariance, information
+from circuits.fitting.version_space import explains_every_led, led_intervals
 from circuits.notation import format as engineering
 
 
@@ -31,6 +31,9 @@ class Fit:
 
     Attributes:
         circuit: the fitted module, holding the fitted values.
+        data: what it was fitted to, as it was given.
+        problem: the two with their loss, as functions of the coordinates; `start` and `end` are coordinates of its
+            boards.
         values: fitted values in SI units by dotted parameter name, each shaped like its parameter.
         errors: one standard error of each, likewise; infinite where the data do not determine a value on its own.
         intervals: for LED data that are all explained, `(…, 2)` by name: the lowest and highest value with which
@@ -46,6 +49,7 @@ class Fit:
     def __init__(
         self,
         module: nn.Module,
+        data: Any,
         problem: Problem,
         found: Minimum,
         recorder: Recorder | None,
@@ -54,11 +58,12 @@ class Fit:
         seconds: float,
     ):
         self.circuit = module
+        self.data = data
         self.method = method
         self.seconds = seconds
         self.notes = tuple(found.notes)
         self.start = start
-        self._problem = problem
+        self.problem = problem
         self._found = found
         self._recorder = recorder
 
@@ -82,8 +87,8 @@ class Fit:
     @property
     def moved(self) -> tuple[str, ...]:
         """Dotted names of every parameter that the fit moved, those tied to another included."""
-        columns = len(self._problem.model.learnable.leaders)
-        return tuple(slot.name for slot in self._problem.model.learnable.slots if slot.column < columns)
+        columns = len(self.problem.model.learnable.leaders)
+        return tuple(slot.name for slot in self.problem.model.learnable.slots if slot.column < columns)
 
     @cached_property
     def held(self) -> tuple[str, ...]:
@@ -93,14 +98,19 @@ class Fit:
     @property
     def start_values(self) -> dict[str, Tensor]:
         """The values that the fit started from, shaped like `values`."""
-        return self._by_name(self._problem.coordinates.values(self.start))
+        return self._by_name(self.problem.coordinates.values(self.start))
 
     # where it ended
 
     @property
+    def end(self) -> Tensor:
+        """Coordinates at the end, `(boards, p)`."""
+        return self._found.outcome.x
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the p fitted values; elements of a larger parameter are named `weight[0,2]`."""
-        return self._problem.model.names
+        return self.problem.model.names
 
     @property
     def batch_shape(self) -> torch.Size:
@@ -109,12 +119,12 @@ class Fit:
 
     @cached_property
     def _table(self) -> Tensor:
-        return self._problem.coordinates.values(self._found.outcome.x)
+        return self.problem.coordinates.values(self._found.outcome.x)
 
     def _by_name(self, table: Tensor) -> dict[str, Tensor]:
         """A table `(boards, p)` as tensors shaped like the parameters."""
-        learnable = self._problem.model.learnable
-        pieces = self._problem.model.tensors(table)
+        learnable = self.problem.model.learnable
+        pieces = self.problem.model.tensors(table)
         shapes = [p.shape for p in learnable.parameters]
         return {n: t.reshape(s) for n, t, s in zip(learnable.leaders, pieces, shapes, strict=False)}
 
@@ -155,7 +165,7 @@ class Fit:
         """Every step of the fit, if it was recorded."""
         if self._recorder is None or not (self._recorder.loose or self._recorder.packed):
             return None
-        return self._recorder.history(self._problem.coordinates)
+        return self._recorder.history(self.problem.coordinates)
 
     # how well it is known
 
@@ -218,7 +228,7 @@ class Fit:
     @cached_property
     def covariance(self) -> Tensor:
         """Covariance of the values in SI units, `(*batch, p, p)`; infinite in what the data do not determine."""
-        slope = self._problem.coordinates.slope(self._table)
+        slope = self.problem.coordinates.slope(self._table)
         total = self._covariance
         if slope is not None:
             total = total * slope.unsqueeze(-1) * slope.unsqueeze(-2)
@@ -233,10 +243,10 @@ class Fit:
         known = self._information
         direction = known.unseen() > 1e-8
         nothing = (known.strength <= 0).all(-1, keepdim=True)
-        return direction | nothing | (self._problem_slopes == 0)
+        return direction | nothing | (self._effect == 0)
 
     @cached_property
-    def _problem_slopes(self) -> Tensor:
+    def _effect(self) -> Tensor:
         """Zero where a value has no effect at all."""
         known = self._information
         diagonal = (known.axes**2 * known.strength.unsqueeze(-2)).sum(-1)
@@ -262,9 +272,9 @@ class Fit:
     @cached_property
     def _all_lit_right(self) -> Tensor:
         boards = len(self._found.outcome.x)
-        if led_term(self._problem.loss) is None or not isinstance(self.circuit, Circuit):
+        if led_term(self.problem.loss) is None or not isinstance(self.circuit, Circuit):
             return torch.zeros(boards, dtype=torch.bool)
-        return explains_every_led(self._problem, self._found.outcome.x)
+        return explains_every_led(self.problem, self._found.outcome.x)
 
     @cached_property
     def _intervals(self) -> Tensor | None:
@@ -276,7 +286,7 @@ class Fit:
         ends = torch.full((*x.shape, 2), torch.nan, dtype=x.dtype)
         for board in right.nonzero().flatten().tolist():
             row = torch.tensor([board], device=x.device)
-            single = self._problem.take(row) if len(x) > 1 else self._problem
+            single = self.problem.take(row) if len(x) > 1 else self.problem
             ends[board] = led_intervals(single, x[board : board + 1])
         return ends.to(x.device)
 
@@ -285,7 +295,7 @@ class Fit:
         """Lowest and highest value of each component with which every LED can be explained, `(*batch, 2)` by name."""
         if self._intervals is None:
             return None
-        ends = torch.stack([self._problem.coordinates.values(self._intervals[..., side]) for side in (0, 1)], -1)
+        ends = torch.stack([self.problem.coordinates.values(self._intervals[..., side]) for side in (0, 1)], -1)
         return {name: ends[:, i].reshape(*self.batch_shape, 2) for i, name in enumerate(self.names)}
 
     @cached_property
@@ -300,7 +310,7 @@ class Fit:
         """Corner frequencies of a circuit in hertz with their standard errors, by dotted name."""
         if not isinstance(self.circuit, Circuit):
             return {}
-        parameters = self._problem.model.learnable.parameters
+        parameters = self.problem.model.learnable.parameters
         found = {}
         for name, corner in self.circuit.cutoffs().items():
             slopes = [torch.zeros(self.batch_shape)] * len(parameters)
@@ -314,7 +324,7 @@ class Fit:
 
     def _error_of(self, slope: Tensor) -> Tensor:
         """Standard error of a quantity with these derivatives by the values, `(boards,)`; infinite if undetermined."""
-        stretch = self._problem.coordinates.slope(self._table)
+        stretch = self.problem.coordinates.slope(self._table)
         slope = slope if stretch is None else slope * stretch
         error = (slope.unsqueeze(-2) @ self._covariance @ slope.unsqueeze(-1)).reshape(-1).clamp_min(0).sqrt()
         known = self._information

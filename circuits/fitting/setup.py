@@ -73,8 +73,8 @@ def make_problem(
 def _check_data(data: Any) -> None:
     if not isinstance(data, Measurements) and not (isinstance(data, (tuple, list)) and len(data) == 2):
         raise DataError(
-            f"cannot fit to a {type(data).__name__}; expected Measurements (from circuits.read or circuits.simulate) "
-            "or a pair (inputs, targets)"
+            f"cannot fit to data of type {type(data).__name__}; expected Measurements (from circuits.read or "
+            "circuits.simulate) or a pair (inputs, targets)"
         )
 
 

@@ -148,7 +148,7 @@ def _rebuilt(plain: dict[str, Any]) -> Circuit | None:
     if plain["catalogue"] is None:
         return None
     dtype = getattr(torch, plain["dtype"])
-    circuit = make(plain["catalogue"], **{n: _tensor(v).to(dtype) for n, v in plain["components"].items()})
+    circuit = make(plain["catalogue"], {n: _tensor(v).to(dtype) for n, v in plain["components"].items()})
     for name, parameter in circuit.named_parameters(remove_duplicate=False):
         parameter.requires_grad_(name in plain["learnable"])
     return circuit

@@ -79,13 +79,15 @@ def reason_unknown(known: Identifiability, name: str) -> str:
 
 def written(value: float, error: float, unit: str, otherwise: str) -> str:
     """A value with its error, or without one and with the reason."""
+    if unit and 0 < value < error < math.inf:
+        return f"{engineering(value, unit)} (hardly determined: ± {100 * error / value:.2g} %)"
     if math.isfinite(error) and error > 0 and (not unit or value > 0):
         return format_with_error(value, error, unit) if unit else f"{_digits(value, error)} ± {error:.2g}"
     shown = engineering(value, unit) if unit else f"{value:.9g}"
     if error == 0:
         return f"{shown} (exactly reproduced)"
     if math.isnan(error):
-        return f"{shown} (this loss gives no error)"
+        return f"{shown} (no error can be estimated)"
     return f"{shown} ({otherwise})"
 
 

@@ -107,7 +107,7 @@ def covariance(problem: Problem, x: Tensor, loss: Tensor) -> Tensor:
         return inverse
     values = problem.coordinates.values(x)
     prior = problem.prior_loss(values) if problem.loss.priors else 0.0
-    variance = (loss - prior) * count / free
+    variance = torch.where(free > 0, (loss - prior) * count / free, torch.nan)
     return inverse * variance.view(-1, 1, 1)
 
 

@@ -215,7 +215,7 @@ def test_bode_band_pass_is_the_classroom_formula():
 def test_the_catalogue_makes_each_circuit_from_dotted_names():
     for name, kind in CATALOGUE.items():
         values = {component: "33" for component in component_names(name)}
-        circuit = make(name, **values)
+        circuit = make(name, values)
         assert type(circuit) is kind
         assert list(circuit.units()) == component_names(name)
         assert {p.item() for p in circuit.parameters()} == {33.0}
@@ -228,9 +228,9 @@ def test_unknown_names_show_the_known_ones():
     with pytest.raises(UnknownName, match="no circuit 'organ'; known: low-pass, high-pass, band-pass"):
         make("organ")
     with pytest.raises(UnknownName, match="no component 'R9'; known: R, C"):
-        make("low-pass", R9=1.0)
+        make("low-pass", {"R9": 1.0})
     with pytest.raises(UnknownName, match="no component 'band.R'; known: low.R, low.C, band.R_low"):
-        make("color-organ", **{"band.R": 1.0})
+        make("color-organ", {"band.R": 1.0})
     with pytest.raises(UnknownName, match="no component 'L'; known: none"):
         Circuit({"L": 1.0})
 

@@ -86,7 +86,7 @@ REFUSED = {
         ([1.0, 2.0], "phase", [1.0]),
         {},
         ShapeError,
-        "2 frequencies, values of shape (1,); expected (*batch, *(2,))",
+        "2 frequencies, values of shape (1,); expected (2,), or (*batch, 2)",
     ),
     "a lone value": (([1.0], "phase", 1.0), {}, ShapeError, "values of shape ()"),
     "outputs": (
@@ -95,7 +95,7 @@ REFUSED = {
         ShapeError,
         "2 outputs (low, high), values of shape (1, 1)",
     ),
-    "outputs without rows": (([1.0], "phase", [1.0]), LEVELS, ShapeError, "expected (*batch, *(2, 1))"),
+    "outputs without rows": (([1.0], "phase", [1.0]), LEVELS, ShapeError, "expected (2, 1), or (*batch, 2, 1)"),
     "batches": (
         (torch.ones(2, 1), "phase", torch.ones(3, 1)),
         {},

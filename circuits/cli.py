@@ -1,0 +1,244 @@
+"""The `circuits` command: `fit`, `simulate` and `graph`. Torch is loaded once the options are understood."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circuits.cli_options import assignments, read_options
+from circuits.errors import DataError, OhmgradError, OptionError, UnknownName
+
+if TYPE_CHECKING:
+    from circuits.circuit import Circuit
+    from circuits.data import Measurements
+    from circuits.fitting import Fit
+
+DONE, NOT_EXPLAINED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+START_OHMS = 500.0
+"""Where a resistor starts when nothing is said of it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status; bad input is one line on standard error.
+
+    >>> main(["graph", "low-pass", "R=500", "--at", "-1"])
+    2
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Ω shall still see the rest of the line
+    try:
+        status = _run(argv)
+        sys.stdout.flush()
+        return status
+    except (OhmgradError, MemoryError) as error:
+        return _complain(str(error) or "not enough memory for this many points; use fewer", BAD_INPUT)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it closes the pipe
+        return BROKEN_PIPE
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        options = read_options(argv)
+    except SystemExit as answered:  # --help
+        return int(answered.code or DONE)
+    if options.version:
+        from circuits import __version__
+
+        print(f"circuits (ohmgrad) {__version__}")
+        return DONE
+    commands = {"fit": _fit, "simulate": _simulate, "graph": _graph}
+    if options.command is None:
+        raise OptionError(f"no command; expected one of {', '.join(commands)}: see circuits --help")
+    return commands[options.command](options)
+
+
+def _complain(message: str, status: int) -> int:
+    print("circuits:", " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+# fit
+
+
+def _fit(options: argparse.Namespace) -> int:
+    import losses
+    from circuits.data import read
+    from circuits.fitting import fit
+
+    _check_places(options)
+    try:
+        loss = None if options.loss is None else losses.by_name(options.loss)
+        data = read(options.file, options.quantity)
+        data = data if options.output is None else data.select(options.output)
+        circuit = _starting_circuit(options, data)
+        print(f"{options.file}: {data.understood or data.describe()}")
+        print(f"start: {_learned(circuit)}\n")
+        result = fit(circuit, data, loss, method=options.method, starts=options.starts, seed=options.seed)
+    except losses.LossError as error:
+        raise OptionError(str(error)) from error
+    try:
+        written = _write_results(result, options)
+    finally:  # a picture that cannot be written does not cost the table, nor a closed pipe the picture
+        print(result)
+    print("".join(f"{path}\n" for path in written), end="")
+    if result.reason == "interrupted":
+        return INTERRUPTED
+    return DONE if result.converged and result.explains else NOT_EXPLAINED
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """Find out before a long fit, rather than after it, that its results have no place to go."""
+    if options.plot is not None:
+        from circuits.views.response import format_of
+
+        format_of(options.plot)
+    for path in (options.plot, options.json):
+        if path is not None and not Path(path).parent.is_dir():
+            raise DataError(f"cannot write {path}: there is no folder {Path(path).parent}; make it first")
+
+
+def _write_results(result: Fit, options: argparse.Namespace) -> list[str]:
+    """Write what was asked for, and say where."""
+    written = []
+    if options.plot is not None:
+        result.plot(options.plot)
+        written.append(f"picture: {options.plot}")
+    if options.json is not None:
+        result.save(options.json)
+        written.append(f"results: {options.json}")
+    return written
+
+
+def _starting_circuit(options: argparse.Namespace, data: Measurements) -> Circuit:
+    """The circuit to fit, its components where they start, the held ones held."""
+    name = options.circuit or _default_circuit(data)
+    held, start = assignments(options.fix, "--fix"), assignments(options.start, "--start")
+    _check_components(name, (*held, *start, *options.free))
+    for component in held:
+        if component in start or component in options.free:
+            other = "--start" if component in start else "--free"
+            raise OptionError(f"{component} is given to --fix and to {other}; a held component has one value")
+    circuit = _with_defaults(name, held | start, data)
+    for component, parameter in circuit.named_parameters():
+        if component in held or component in options.free:
+            parameter.requires_grad_(component not in held)
+    return circuit
+
+
+def _check_components(name: str, components: Iterable[str]) -> None:
+    """Refuse a circuit or a component that is not in the catalogue."""
+    from circuits.catalogue import component_names
+
+    known = component_names(name)
+    for component in components:
+        if component not in known:
+            raise UnknownName("component", component, known)
+
+
+def _component_values(options: argparse.Namespace) -> dict[str, Any]:
+    """The values typed after the name of a circuit."""
+    values = assignments(options.values, "value")
+    _check_components(options.circuit, values)
+    return {**values}
+
+
+def _default_circuit(data: Measurements) -> str:
+    """The only circuit in the catalogue with these outputs."""
+    from circuits.catalogue import CATALOGUE
+
+    matching = [name for name, kind in CATALOGUE.items() if kind.outputs and set(kind.outputs) == set(data.outputs)]
+    if matching:
+        return matching[0]
+    has = f"outputs {', '.join(data.outputs)}" if data.outputs else "a single output"
+    raise OptionError(f"the file has {has}, which more than one circuit could give; name it with --circuit: "
+                      f"{', '.join(CATALOGUE)}")
+
+
+def _with_defaults(name: str, values: Mapping[str, Any], data: Measurements | None = None) -> Circuit:
+    """A circuit of which nothing is left to chance: resistors at 500 Ω, corners spread over the measured range."""
+    from circuits.catalogue import make
+
+    circuit = make(name, values)
+    units = circuit.units()
+    missing = [n for n, p in circuit.named_parameters() if n not in values and p.requires_grad]
+    corners = [n for n in missing if units[n] == "Hz"]
+    low, high = (float(data.f.min()), float(data.f.max())) if data is not None else (100.0, 10e3)
+    chosen: dict[str, Any] = {n: START_OHMS for n in missing if units[n] == "Ω"}
+    for i, n in enumerate(corners):  # the upper corner is named first
+        chosen[n] = low * (high / low) ** ((len(corners) - i) / (len(corners) + 1))
+    return make(name, {**values, **chosen})
+
+
+def _learned(circuit: Circuit) -> str:
+    """`R = 500 Ω` for what is fitted."""
+    return _written(circuit, [name for name, p in circuit.named_parameters() if p.requires_grad])
+
+
+def _written(circuit: Circuit, names: Sequence[str]) -> str:
+    from circuits.notation import format
+
+    units, values = circuit.units(), dict(circuit.named_parameters())
+    return ", ".join(f"{name} = {format(values[name].item(), units[name])}" for name in names) or "nothing is free"
+
+
+# simulate
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from torch import Generator
+
+    from circuits.catalogue import make
+    from circuits.data import log_grid, simulate, tones
+
+    generator = Generator().manual_seed(options.seed)
+    circuit = make(options.circuit, _component_values(options), seed=generator)
+    if options.grid is None:
+        f = tones(options.tones, options.low, options.high, generator)
+    else:
+        f = log_grid(options.grid, options.low, options.high)
+    quantity = options.quantity or ("led" if options.circuit == "color-organ" else "magnitude")
+    data = simulate(circuit, f, quantity, options.noise, generator)
+    components = {name: p.item() for name, p in circuit.named_parameters()}
+    data = replace(data, meta={**data.meta, "seed": options.seed, "circuit": options.circuit, "values": components})
+    said = [f"{options.circuit}: {_written(circuit, list(components))}"]
+    if options.out is not None:
+        data.to_csv(options.out)
+        said.append(f"{options.out}: {data.describe()}")
+    print("\n".join(said), file=sys.stderr)
+    if options.out is None:
+        sys.stdout.write(_csv_text(data))
+    return DONE
+
+
+def _csv_text(data: Measurements) -> str:
+    """What a CSV file of these measurements holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "data.csv")
+        data.to_csv(path)
+        return path.read_text(encoding="utf-8")
+
+
+# graph
+
+
+def _graph(options: argparse.Namespace) -> int:
+    from circuits.views.graph import draw_graph
+
+    circuit = _with_defaults(options.circuit, _component_values(options))
+    graph = draw_graph(circuit, options.at, options.out)
+    if options.out is None:
+        sys.stdout.write(graph.dot)
+    else:
+        print(f"graph: {options.out}")
+    return DONE

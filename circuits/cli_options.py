@@ -1,0 +1,162 @@
+"""The options of the `circuits` command, read before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from circuits import notation
+from circuits.errors import NotationError, OptionError
+
+# Written out, because the rooms that know them load torch; a test compares them.
+CIRCUITS = ("low-pass", "high-pass", "band-pass", "loaded-band-pass", "bode-band-pass", "color-organ")
+LOSSES = (
+    "squared", "magnitude", "decibel", "complex", "phase", "shifted-mse", "logistic-led", "hinge-led", "hard-led",
+)
+METHODS = ("auto", "levenberg-marquardt", "lbfgs")
+QUANTITIES = ("response", "magnitude", "decibels", "phase", "led")
+MOST_POINTS = 10_000_000
+
+_EXAMPLES = """examples:
+  circuits fit bench.csv --plot organ.png
+  circuits fit sweep.csv --circuit low-pass --fix C=100n --start R=4k7 --quantity decibels
+  circuits simulate low-pass R=4k7 C=100n --grid 50 --from 10 --to 100k --noise 0.01 --out sweep.csv
+  circuits graph color-organ low.R=200 --at 1k --out graph.svg
+
+Values are written as engineers do: 4700, 4.7k, 4k7, R47, 100n, 1M5, 1Meg.
+Exit status: 0 done; 1 the fit did not converge or does not explain the data; 2 bad input."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises `OptionError` where argparse would print its usage and leave."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong, and where the options are listed."""
+        raise OptionError(f"{message}; see {self.prog} --help")
+
+
+def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options as typed; `command` is "fit", "simulate" or "graph".
+
+    Raises:
+        OptionError: something that cannot be followed.
+        SystemExit: after --help or --version has answered.
+
+    >>> read_options(["simulate", "low-pass", "--grid", "50", "R=4k7"]).values
+    ['R=4k7']
+    """
+    parser = _parser()
+    options, rest = parser.parse_known_args(argv)
+    if options.command in ("simulate", "graph"):  # values may stand behind options, where argparse does not look
+        options.values += [text for text in rest if "=" in text and not text.startswith("-")]
+        rest = [text for text in rest if text not in options.values]
+    if rest:
+        asked = " ".join(["circuits", *filter(None, [options.command])])
+        raise OptionError(f"cannot follow {' '.join(rest)}; see {asked} --help")
+    return options
+
+
+def assignments(texts: Sequence[str], where: str) -> dict[str, str]:
+    """`["R=500", "C=1u"]` by name; the values are left as typed for whoever knows their units.
+
+    Raises:
+        OptionError: no name or no value, or a name twice.
+
+    >>> assignments(["R=500", "band.C_low=1u"], "--start")
+    {'R': '500', 'band.C_low': '1u'}
+    """
+    values: dict[str, str] = {}
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if not name or not value:
+            raise OptionError(f"{where} {text!r}; expected NAME=VALUE, such as R=4.7k")
+        if name in values:
+            raise OptionError(f"{where} gives {name} twice, {values[name]} and {value}; give it once")
+        values[name] = value
+    return values
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="circuits", description="Fit circuits to measurements, simulate them, and draw how they are computed.",
+        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="say which version this is, and leave")
+    commands = parser.add_subparsers(dest="command", metavar="{fit,simulate,graph}", title="commands")
+    for name, add, summary in (
+        ("fit", _fit, "fit a circuit to a file of measurements"),
+        ("simulate", _simulate, "make measurements as a circuit would give them"),
+        ("graph", _graph, "draw the autograd graph of a circuit"),
+    ):
+        add(commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.", allow_abbrev=False))
+    return parser
+
+
+def _fit(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", metavar="FILE", help="a table of tones and LEDs, or of magnitudes, decibels, phases, …")
+    add("--circuit", metavar="NAME", help=f"one of {', '.join(CIRCUITS)}; outputs low, band, high are a color organ")
+    add("--quantity", metavar="NAME", help=f"which quantity of the file to fit: {', '.join(QUANTITIES)}")
+    add("--output", metavar="NAME", help="which output of the file to fit, where it has several")
+    add("--loss", metavar="NAME", help=f"one of {', '.join(LOSSES)}; by default what the quantity calls for")
+    add("--method", metavar="NAME", default="auto", help=f"one of {', '.join(METHODS)}")
+    add("--fix", metavar="C=1u", action="append", default=[], help="hold a component at a value (may be repeated)")
+    add("--free", metavar="C", action="append", default=[], help="fit a component that is held by default")
+    add("--start", metavar="R=500", action="append", default=[], help="where a component starts (may be repeated)")
+    add("--starts", metavar="N", type=_count, help="try N starts, and keep the best result")
+    add("--seed", metavar="N", type=_seed, default=0, help="of the further starts; 0")
+    add("--plot", metavar="FILE", help="write the picture to a .png, .svg or .pdf file")
+    add("--json", metavar="FILE", help="write everything that was found to a JSON file")
+
+
+def _simulate(parser: argparse.ArgumentParser) -> None:
+    _circuit(parser)
+    add = parser.add_argument
+    tones = parser.add_mutually_exclusive_group()
+    tones.add_argument("--tones", metavar="N", type=_count, default=1000, help="N random tones, log-uniform; 1000")
+    tones.add_argument("--grid", metavar="N", type=_count, help="N tones evenly spaced in log frequency instead")
+    add("--from", dest="low", metavar="HZ", type=_value("Hz"), default=1.0, help="lowest frequency; 1")
+    add("--to", dest="high", metavar="HZ", type=_value("Hz"), default=1e6, help="highest frequency; 1M")
+    add("--quantity", metavar="NAME", help=f"one of {', '.join(QUANTITIES)}; led for a color organ, else magnitude")
+    add("--noise", metavar="SIGMA", type=_value(None), default=0.0, help="standard deviation of the noise; 0")
+    add("--seed", metavar="N", type=_seed, default=0, help="of everything random; 0")
+    add("--out", metavar="FILE", help="the CSV file to write; standard output")
+
+
+def _graph(parser: argparse.ArgumentParser) -> None:
+    _circuit(parser)
+    parser.add_argument("--at", metavar="HZ", type=_value("Hz"), default=1e3, help="the frequency; 1k")
+    parser.add_argument("--out", metavar="FILE", help="a .svg, .png, .pdf or .dot file; DOT text on standard output")
+
+
+def _circuit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("circuit", metavar="CIRCUIT", help=f"one of {', '.join(CIRCUITS)}")
+    parser.add_argument("values", metavar="R=4k7", nargs="*", default=[], help="component values, by name")
+
+
+def _value(unit: str | None) -> Callable[[str], float]:
+    """A reader of values in engineering notation, for argparse."""
+
+    def read(text: str) -> float:
+        try:
+            return notation.parse(text, unit)
+        except NotationError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _count(text: str) -> int:
+    """A number of things: 50, 1k."""
+    value = _value("")(text)
+    if not value.is_integer() or not 1 <= value <= MOST_POINTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; expected a whole number from 1 to {MOST_POINTS:,}")
+    return int(value)
+
+
+def _seed(text: str) -> int:
+    """A seed that torch's generators take."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; expected a whole number from 0 to 2⁶³ − 1")
+    return int(text)
