@@ -56,6 +56,10 @@ class Scaled(Loss):
         stages = self.loss.stages()
         return (self,) if stages == (self.loss,) else tuple(Scaled(stage, self.weight) for stage in stages)
 
+    def refinements(self) -> tuple[Loss, ...]:
+        """Return every refinement of the loss, weighed."""
+        return tuple(Scaled(finer, self.weight) for finer in self.loss.refinements())
+
     def with_sigma(self, sigma: Tensor | float | None) -> Loss:
         """Return the weighed loss that knows `sigma`."""
         return Scaled(self.loss.with_sigma(sigma), self.weight)
@@ -154,6 +158,13 @@ class Sum(Loss):
             return (self,)
         steps = ([walk[min(step, len(walk) - 1)] for walk in walks] for step in range(count))
         return tuple(Sum(*losses, *self.own_priors) for losses in steps)
+
+    def refinements(self) -> tuple[Loss, ...]:
+        """Return the refinements of the only loss, with the priors; several losses have none in common."""
+        only = list(self._data())
+        if len(only) != 1:
+            return ()
+        return tuple(Sum(finer, *self.own_priors) for finer in only[0].refinements())
 
     def with_sigma(self, sigma: Tensor | float | None) -> Loss:
         """Return the sum whose losses know `sigma`."""

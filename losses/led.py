@@ -181,6 +181,16 @@ class LogisticLed(LedLoss):
             return (self,)
         return tuple(LogisticLed(self.threshold, k) for k in SHARPENING)
 
+    def refinements(self) -> tuple[Loss, ...]:
+        """Return comparators from blunt to sharp, a factor √2 apart, among which noise chooses the likeliest.
+
+        >>> [round(loss.sharpness, 2) for loss in LogisticLed().refinements()[:4]]
+        [1.25, 1.77, 2.5, 3.54]
+        """
+        if self.sharpness is not None:
+            return ()
+        return tuple(LogisticLed(self.threshold, 1.25 * math.sqrt(2) ** i) for i in range(21))
+
     def _settings(self) -> list[tuple[str, float | None]]:
         return [*super()._settings(), ("sharpness", self.sharpness)]
 

@@ -111,6 +111,10 @@ class Loss(Addable, nn.Module):
         """
         return (self,)
 
+    def refinements(self) -> tuple[Loss, ...]:
+        """Return a finer ladder than `stages`, for data that no stage explains fully; empty where there is none."""
+        return ()
+
     def with_sigma(self, sigma: Tensor | float | None) -> Loss:
         """Return this loss knowing the σ of each point, unless it has its own or no use for one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -54,6 +55,14 @@ class Coordinates:
         if self.low is None or self.high is None:
             return x
         return torch.minimum(torch.maximum(x, self.low), self.high)
+
+    def in_range(self, x: Tensor) -> Tensor:
+        """Which boards have coordinates whose values are finite, and above zero where they must be, `(boards,)`."""
+        if self.log is False:
+            return torch.isfinite(x).all(-1)
+        limit = 0.99 * math.log(torch.finfo(x.dtype).max)
+        fits = x.abs() < limit
+        return (fits if self.log is True else torch.where(self.log, fits, torch.isfinite(x))).all(-1)
 
     def blocked(self, x: Tensor, gradient: Tensor) -> Tensor | None:
         """Coordinates at a bound whose descent direction points outward; None when nothing is bounded."""

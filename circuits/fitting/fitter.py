@@ -19,7 +19,7 @@ from circuits.fitting.progress import Bar
 from circuits.fitting.result import Fit
 from circuits.fitting.setup import Bounds, Data, How, make_problem
 from circuits.fitting.starts import Starts, start_table
-from circuits.fitting.stopping import Stop
+from circuits.fitting.stopping import Stop, check_stop
 
 NAMED_METHODS: Mapping[str, Callable[[], Method]] = {"levenberg-marquardt": LevenbergMarquardt, "lbfgs": LBFGS}
 """Methods that need no settings, by the names that a command line uses; `auto` chooses among them."""
@@ -84,10 +84,9 @@ def fit(
     (200.0, True)
     """
     began = time.perf_counter()
+    check_stop(stop)
     problem = make_problem(model, data, loss, coordinates=coordinates, bounds=bounds, fixed=fixed, tied=tied)
     chosen = as_method(method, problem)
-    if stop is not None:
-        stop.check()
     bar = Bar(progress, stop.steps if stop else None)
     plan = Plan(chosen, stop, bar, automatic=method == "auto" and starts is None and stop is None, seed=seed)
     table = start_table(problem, starts, seed)
@@ -98,7 +97,8 @@ def fit(
     finally:
         bar.close()
     problem.model.store(problem.coordinates.values(found.outcome.x))
-    return Fit(model, data, problem, found, recorder, table[0], chosen, time.perf_counter() - began)
+    start = table[0] if found.start is None else found.start
+    return Fit(model, data, problem, found, recorder, start, chosen, time.perf_counter() - began)
 
 
 def iterate(
@@ -125,6 +125,7 @@ def iterate(
     >>> bool(step.loss < 0.1)
     True
     """
+    check_stop(stop)
     problem = make_problem(model, data, loss, coordinates=coordinates, bounds=bounds, fixed=fixed, tied=tied)
     problem = problem.with_loss(problem.loss.stages()[0])
     chosen = as_method(method, problem)

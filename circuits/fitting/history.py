@@ -60,6 +60,10 @@ class Recorder:
         if len(self.loose) == CHUNK:
             self._pack()
 
+    def replace_by(self, other: Recorder) -> None:
+        """Remember another walk in place of this one."""
+        self.loose, self.packed = other.loose, other.packed
+
     def _pack(self) -> None:
         self.packed.append(tuple(torch.stack(column) for column in zip(*self.loose, strict=True)))
         self.loose = []

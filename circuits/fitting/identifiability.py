@@ -13,6 +13,7 @@ from circuits.fitting.uncertainty import Information
 TOLERANCE = 1e-4
 LARGEST_EXPONENT = 6
 STRONG = 0.99
+MOST_PAIRED = 12
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,19 @@ class Identifiability:
     """Verdict on one board.
 
     `determined` are the components known one by one, `together` the combinations that are known although their
-    factors are not, `invisible` the components that change nothing in these data.
+    factors are not, `invisible` the components that change nothing in these data, and `mingled` the parameters of a
+    plain module that the data do not tell apart.
     """
 
     determined: tuple[str, ...]
     together: tuple[Combination, ...]
     invisible: tuple[str, ...]
+    mingled: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Whether every component is known."""
-        return not self.together and not self.invisible
+        return not self.together and not self.invisible and not self.mingled
 
     def __str__(self) -> str:
         if self.complete:
@@ -67,6 +70,8 @@ class Identifiability:
                 f"only {known} {verb} determined by these data, not {listed(factors, 'or')} alone: "
                 f"hold {listed(factors, 'or')} fixed at a known value"
             )
+        if self.mingled:
+            parts.append(f"these data do not tell {listed(self.mingled, 'and')} apart")
         if self.invisible:
             parts.append(f"nothing in these data depends on {listed(self.invisible, 'or')}")
         return "; ".join(parts)
@@ -116,11 +121,12 @@ def judge(
     names: tuple[str, ...],
     units: dict[str, str],
     values: np.ndarray,
+    is_log: np.ndarray,
     information: Information,
     covariance: np.ndarray,
     board: int,
 ) -> Identifiability:
-    """The verdict on one board, whose coordinates are logarithms of positive values.
+    """The verdict on one board, from what the data say about its coordinates (logarithms where `is_log`).
 
     The directions that the data see span the combinations Σ aᵢ ln vᵢ that are known; brought to reduced row-echelon
     form they share as few components as possible.
@@ -128,7 +134,9 @@ def judge(
     seen = information.seen[board].cpu().numpy()
     scale, axes = information.scale[board].cpu().numpy(), information.axes[board].cpu().numpy()
     strength = information.strength[board].cpu().numpy()
-    unseen = axes[:, ~seen] / scale[:, None]
+    relative = np.where(is_log, 1.0, 1.0 / np.where(values == 0, 1.0, values))
+    unseen = axes[:, ~seen] / scale[:, None] * relative[:, None]
+    covariance = covariance * relative * relative[:, None]
     size = np.abs(unseen).max(axis=1, initial=0.0)
     flat = scale * np.sqrt(np.maximum(strength.max(initial=0.0), 0)) == 0
     alone = size <= TOLERANCE * max(size.max(initial=0.0), 1e-300)
@@ -138,6 +146,8 @@ def judge(
     lonely = [i for i in range(len(mixed)) if _alone_in_null(null, i)]
     invisible = tuple(names[mixed[i]] for i in lonely) + tuple(n for n, f in zip(names, flat, strict=True) if f)
     keep = [i for i in range(len(mixed)) if i not in lonely]
+    if not units:  # products are for values that cannot be zero or negative; elsewhere the names have to do
+        return Identifiability(determined, (), invisible, tuple(names[mixed[i]] for i in keep))
     together = []
     for row in _row_space(null[keep]):
         vector = np.zeros(len(names))
@@ -193,13 +203,7 @@ def strong_pairs(names: tuple[str, ...], correlation: Tensor) -> list[str]:
     >>> strong_pairs(("L", "C"), torch.tensor([[1.0, -0.998], [-0.998, 1.0]]))
     ['L and C (-0.998)']
     """
-    return (
-        [
-            f"{names[i]} and {names[j]} ({float(correlation[i, j]):.3f})"
-            for i in range(len(names))
-            for j in range(i)
-            if abs(float(correlation[i, j])) > STRONG
-        ][::-1]
-        if len(names) <= 12
-        else []
-    )
+    if len(names) > MOST_PAIRED:
+        return []
+    pairs = [(i, j, float(correlation[i, j])) for i in range(len(names)) for j in range(i + 1, len(names))]
+    return [f"{names[i]} and {names[j]} ({value:.3f})" for i, j, value in pairs if abs(value) > STRONG]

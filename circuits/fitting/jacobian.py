@@ -39,12 +39,21 @@ def _by_values(y: Tensor, leaf: Tensor) -> Tensor:
     probe = torch.zeros_like(y, requires_grad=True)
     try:
         (pullback,) = torch.autograd.grad(y, leaf, probe, create_graph=True)
-        if not pullback.requires_grad:
-            return torch.zeros(leaf.numel(), y.numel(), dtype=y.dtype, device=y.device)
         pullback = pullback.reshape(-1)
-        return _backward_each(pullback, probe, torch.eye(pullback.numel(), dtype=y.dtype, device=y.device))
+        directions = torch.eye(pullback.numel(), dtype=y.dtype, device=y.device)
+        jacobian = _backward_each(pullback, probe, directions).reshape(leaf.numel(), y.numel())
     except RuntimeError:
         return _by_outputs(y, leaf)
+    return jacobian if _is_right(jacobian, y, leaf) else _by_outputs(y, leaf)
+
+
+def _is_right(jacobian: Tensor, y: Tensor, leaf: Tensor) -> bool:
+    """Whether Jᵀu is what one plain backward pass gives: an operation may silently drop its second derivative."""
+    u = torch.cos(torch.arange(y.numel(), dtype=y.dtype, device=y.device))
+    (direct,) = torch.autograd.grad(y, leaf, u.reshape(y.shape), retain_graph=True)
+    size = jacobian.abs() @ u.abs() + direct.reshape(-1).abs()
+    apart = (jacobian @ u - direct.reshape(-1)).abs()
+    return not bool((apart > torch.finfo(y.dtype).eps ** 0.75 * size).any())
 
 
 def _backward_each(outputs: Tensor, inputs: Tensor, directions: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class Learnable:
 
 
 def find_learnable(
-    module: nn.Module, fixed: Fixed = None, tied: Mapping[str, str] | None = None, *, hold: bool = True
+    module: nn.Module, fixed: Fixed = None, tied: Mapping[str, str] | None = None
 ) -> Learnable:
     """List what a fit may move in `module`: every parameter with `requires_grad`, less the fixed, ties followed.
 
@@ -77,13 +77,10 @@ def find_learnable(
     """
     parameters = dict(module.named_parameters(remove_duplicate=False))
     tied = dict(tied or {})
-    values = (
-        dict(fixed) if isinstance(fixed, Mapping) else dict.fromkeys([fixed] if isinstance(fixed, str) else fixed or ())
-    )
+    values = fixed_values(fixed)
     for name in (*values, *tied, *tied.values()):
         if name not in parameters:
             raise UnknownName("component", name, parameters)
-    _hold(parameters, values, hold)
     columns: dict[int, int] = {}
     slots, leaders, distinct = [], [], []
     for name, parameter in parameters.items():
@@ -110,13 +107,11 @@ def find_learnable(
     return Learnable(tuple(leaders), tuple(distinct), tuple(slots))
 
 
-def _hold(parameters: Mapping[str, nn.Parameter], values: Mapping[str, Any], hold: bool) -> None:
-    """Give the fixed parameters their values."""
-    for name, value in values.items():
-        if value is None or not hold:
-            continue
-        with torch.no_grad():
-            parameters[name].copy_(torch.as_tensor(value, dtype=parameters[name].dtype))
+def fixed_values(fixed: Fixed) -> dict[str, Any]:
+    """What is held, by name, with the value to hold or None for the present one."""
+    if isinstance(fixed, Mapping):
+        return dict(fixed)
+    return dict.fromkeys([fixed] if isinstance(fixed, str) else fixed or ())
 
 
 def _leader(name: str, tied: Mapping[str, str]) -> str:

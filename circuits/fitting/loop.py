@@ -61,7 +61,11 @@ def walk(problem: Problem, method: Method, stop: Stop, x: Tensor) -> Iterator[St
     rows, done = None, np.zeros(len(x), dtype=bool)
     watch = Watch(stop, len(x))
     for index in count():
-        ended = _ended_one(watch, index, state) if len(done) == 1 else _ended_each(watch, index, state, done)
+        ended = (
+            _ended_one(problem, watch, index, state)
+            if len(done) == 1
+            else _ended_each(problem, watch, index, state, done)
+        )
         yield Step(index, state, rows, done, ended, problem)
         if len(done) == 1:
             if ended[0]:
@@ -83,6 +87,9 @@ def walk(problem: Problem, method: Method, stop: Stop, x: Tensor) -> Iterator[St
 def _next(problem: Problem, method: Method, stop: Stop, state: State) -> State:
     """One step; its size is worked out here when somebody asks for it and the method does not tell."""
     after = method.step(problem, state)
+    fits = problem.coordinates.in_range(after.x)
+    if not bool(fits.all()):
+        after = replace(after, loss=torch.where(fits, after.loss, torch.nan))
     if stop.step is not None and after.move is None:
         after = replace(after, move=problem.coordinates.relative(after.x - state.x, state.x))
     return after
@@ -95,20 +102,27 @@ SMALL = 16
 """Up to this many components the largest slope of a single board is found on plain numbers, which is quicker."""
 
 
-def _ended_one(watch: Watch, index: int, state: State) -> np.ndarray:
+def inward(problem: Problem, state: State) -> Tensor:
+    """The gradient, less the part that a bound holds against: that will never vanish."""
+    blocked = problem.coordinates.blocked(state.x, state.gradient)
+    return state.gradient if blocked is None else state.gradient.masked_fill(blocked, 0.0)
+
+
+def _ended_one(problem: Problem, watch: Watch, index: int, state: State) -> np.ndarray:
     """The reason to stop of a single board."""
-    if state.gradient.shape[1] <= SMALL:
-        slopes = state.gradient.tolist()[0]
-        gradient = max(map(abs, slopes)) if all(slope == slope for slope in slopes) else float("nan")
+    slope = inward(problem, state)
+    if slope.shape[1] <= SMALL:
+        slopes = slope.tolist()[0]
+        gradient = max(map(abs, slopes)) if all(one == one for one in slopes) else float("nan")
     else:
-        gradient = state.gradient.abs().amax().item()
+        gradient = slope.abs().amax().item()
     decrease, move = (None if table is None else table.item() for table in (state.decrease, state.move))
     return np.array([watch.reason(index, state.loss.item(), gradient, move, decrease)], dtype=object)
 
 
-def _ended_each(watch: Watch, index: int, state: State, done: np.ndarray) -> np.ndarray:
+def _ended_each(problem: Problem, watch: Watch, index: int, state: State, done: np.ndarray) -> np.ndarray:
     """The reason to stop of every running board, or ''."""
-    gradient = state.gradient.abs().amax(-1).numpy(force=True)
+    gradient = inward(problem, state).abs().amax(-1).numpy(force=True)
     reasons = watch.reasons(index, state.loss.numpy(force=True), gradient, _array(state.move), _array(state.decrease))
     return np.where(done, "", reasons)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -53,13 +54,15 @@ class Plan:
 class Minimum:
     """What came out: the best of the starts, and the problem at the last stage of every board.
 
-    `problems[stage[i]]` is the problem whose loss board i ended with.
+    `problems[stage[i]]` is the problem whose loss board i ended with; `start` are the coordinates from which it came, if
+    those are not the given ones.
     """
 
     outcome: Outcome
     problems: list[Problem]
     stage: np.ndarray
     losses_by_start: np.ndarray | None = None
+    start: Tensor | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -82,7 +85,7 @@ def minimise(problem: Problem, table: Tensor, plan: Plan, recorder: Recorder | N
     if len(table) == 1:
         found = descend(problem, table[0], plan, recorder)
     elif isinstance(problem.model, CircuitModel):
-        found = _side_by_side(problem, table, plan)
+        found = _recorded(problem, _side_by_side(problem, table, plan), plan, recorder)
     else:
         found = _one_by_one(problem, table, plan, recorder)
     if plan.automatic and not (found.outcome.reasons == "interrupted").any():
@@ -94,25 +97,46 @@ def descend(problem: Problem, x: Tensor, plan: Plan, recorder: Recorder | None) 
     """Minimise from one start, through the stages of the loss; every board keeps the stage that suits it best.
 
     A sharper stage is kept only while it explains the data better than a blunt one: for LEDs without noise that is the
-    sharpest, with noise the sharpness of largest likelihood.
+    sharpest; with noise it is the sharpness of largest likelihood, which is then looked for on a finer ladder.
     """
     stages = problem.loss.stages()
     if len(stages) == 1:
         problem = problem if stages[0] is problem.loss else problem.with_loss(stages[0])
         outcome = _run(problem, plan, plan.stop_for(problem, x), x, recorder)
         return Minimum(outcome, [problem], np.zeros(len(x), dtype=np.int64))
+    found = _through(problem, stages, x, plan, recorder, stop_early=True)
+    finer = problem.loss.refinements()
+    settled = (found.stage == len(stages) - 1) | (found.outcome.reasons == "interrupted")
+    if settled.all() or not finer:
+        return found
+    again = _through(problem, finer, found.outcome.x, plan, recorder, stop_early=False)
+    better = ~settled & (again.outcome.loss <= found.outcome.loss).numpy(force=True)
+    steps = found.outcome.steps + np.where(settled, 0, again.outcome.steps)
+    merged = _merge(found.outcome, again.outcome, better)
+    merged.steps = steps
+    stage = np.where(better, again.stage + len(found.problems), found.stage)
+    return Minimum(merged, found.problems + again.problems, stage)
+
+
+def _through(
+    problem: Problem, stages: Sequence[losses.Loss], x: Tensor, plan: Plan, recorder: Recorder | None, *, stop_early: bool
+) -> Minimum:
+    """Minimise one loss after another, each from where the last one ended; every board keeps its best."""
     problems = [problem.with_loss(stage) for stage in stages]
     best = Outcome.none_yet(x)
     stage, steps = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
     for i, current in enumerate(problems):
-        rough = i < len(problems) - 1
+        rough = stop_early and i < len(problems) - 1
         outcome = _run(current, plan, plan.stop_for(current, x, rough=rough), x, recorder)
         steps = steps + outcome.steps
         better = (outcome.loss <= best.loss).numpy(force=True)
         stage = np.where(better, i, stage)
         best = _merge(best, outcome, better)
         x = outcome.x
-        if (outcome.reasons == "interrupted").any() or not better.any():
+        if (outcome.reasons == "interrupted").any():
+            best.reasons = np.where(outcome.reasons == "interrupted", "interrupted", best.reasons)
+            break
+        if stop_early and not better.any():
             break
     best.steps = steps
     return Minimum(best, problems, stage)
@@ -156,7 +180,8 @@ def _side_by_side(problem: Problem, table: Tensor, plan: Plan) -> Minimum:
         many.outcome.reasons[chosen],
     )
     problems = [problem.with_loss(one.loss) for one in many.problems]
-    return Minimum(outcome, problems, many.stage[chosen], loss.numpy(force=True))
+    start = table.reshape(-1, p)[pick]
+    return Minimum(outcome, problems, many.stage[chosen], loss.numpy(force=True), start)
 
 
 def _best_start(loss: Tensor, stage: np.ndarray) -> np.ndarray:
@@ -175,7 +200,7 @@ def _one_by_one(problem: Problem, table: Tensor, plan: Plan, recorder: Recorder 
     loss = np.array([one.outcome.loss.numpy(force=True) for one in found])
     best = int(np.nanargmin(np.where(np.isnan(loss), np.inf, loss)[:, 0]))
     if recorder is not None:
-        recorder.loose, recorder.packed = recorders[best].loose, recorders[best].packed
+        recorder.replace_by(recorders[best])
     found[best].losses_by_start = loss
     return found[best]
 
@@ -187,29 +212,44 @@ def _second_look(problem: Problem, x: Tensor, found: Minimum, plan: Plan, record
         return found
     if isinstance(problem.model, ModuleModel):
         careful = replace(plan, method=LevenbergMarquardt(damping=100.0))
-        again = descend(problem, x, careful, None)
-        return _better_of(found, again, np.zeros(1, dtype=np.int64), plan)
+        fresh = None if recorder is None else Recorder(recorder.boards, recorder.names)
+        better = _better_of(found, descend(problem, x, careful, fresh), np.zeros(1, dtype=np.int64), x)
+        if better.notes and recorder is not None and fresh is not None:
+            recorder.replace_by(fresh)
+        return better
     where = np.flatnonzero(doubtful)
     rows = torch.as_tensor(where, device=x.device)
     some = problem.take(rows) if len(rows) < problem.boards else problem
     starts = RESCUE_STARTS if problem.loss.gauss_newton else RESCUE_STARTS // 4
     again = _side_by_side(some, drawn(some, x[rows], starts, plan.seed), plan)
-    return _better_of(found, again, where, plan)
+    return _recorded(problem, _better_of(found, again, where, x), plan, recorder)
 
 
-def _better_of(found: Minimum, again: Minimum, where: np.ndarray, plan: Plan) -> Minimum:
-    """Replace the boards that the second look improved."""
+def _recorded(problem: Problem, found: Minimum, plan: Plan, recorder: Recorder | None) -> Minimum:
+    """Walk once more from the starts that won, for the history alone: many starts side by side keep none."""
+    if recorder is not None and found.start is not None:
+        fresh = Recorder(recorder.boards, recorder.names)
+        descend(problem, found.start, plan, fresh)
+        recorder.replace_by(fresh)
+    return found
+
+
+def _better_of(found: Minimum, again: Minimum, where: np.ndarray, x: Tensor) -> Minimum:
+    """Replace the boards that the second look improved; `x (boards, p)` are the given starts."""
     old, new = found.outcome, again.outcome
     rows = torch.as_tensor(where, device=old.x.device)
     better = (new.loss < old.loss[rows] * (1 - 1e-6)) | (new.loss.isfinite() & ~old.loss[rows].isfinite())
     if not bool(better.any()):
         return found
-    pick, chosen = rows[better], where[better.numpy(force=True)]
-    inside = better.numpy(force=True)
+    pick, inside = rows[better], better.numpy(force=True)
+    chosen = where[inside]
     old.x, old.loss = old.x.index_copy(0, pick, new.x[better]), old.loss.index_copy(0, pick, new.loss[better])
     old.gradient = old.gradient.index_copy(0, pick, new.gradient[better])
     old.steps[chosen] += new.steps[inside]
-    old.reasons[chosen], found.stage[chosen] = new.reasons[inside], again.stage[inside]
+    old.reasons[chosen], found.stage[chosen] = new.reasons[inside], again.stage[inside] + len(found.problems)
+    found.problems = found.problems + [found.problems[0].with_loss(one.loss) for one in again.problems]
+    if again.start is not None:
+        found.start = x.index_copy(0, pick, again.start[better])
     found.notes.append("a better minimum than from the given start was found from another one")
     return found
 

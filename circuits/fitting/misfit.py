@@ -33,7 +33,8 @@ def misfit_of(problem: Problem, x: Tensor, loss: Tensor) -> tuple[np.ndarray, li
     least_squares = all(isinstance(term, LeastSquares) for term in problem.loss.terms())
     if not least_squares or problem.loss.priors:
         return np.isfinite(left_over), [f"loss {value:.4g}" for value in left_over]
-    free = np.maximum(count - x.shape[1], 1)
+    numbers = np.broadcast_to(torch.as_tensor(problem.numbers).numpy(force=True), (len(x),))
+    free = np.maximum(numbers - x.shape[1], 1)
     if is_noise_known(problem):
         chi = left_over * count
         good = chi <= free + MISFIT_CHI_SQUARE * np.sqrt(2 * free)

@@ -8,7 +8,7 @@ compiled path.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,19 +55,20 @@ def look(problem: Problem, x: list[float]) -> Look:
     loss_function, present = problem.active_loss, problem.present
     slope, curvature = loss_function.quadratic(prediction, problem.target[0])
     if present is not None:
-        slope, curvature = slope * present[0], curvature * present[0]
+        slope, curvature = slope * present[0], present[0] * curvature
+    if isinstance(curvature, torch.Tensor):
+        curvature = curvature.reshape(curvature.shape[-slope.ndim :]).expand(slope.shape)
     if prediction.is_complex():
         jacobian, slope = torch.view_as_real(jacobian), torch.view_as_real(slope)
+        if isinstance(curvature, torch.Tensor):
+            curvature = curvature.unsqueeze(-1).expand(slope.shape)
     rows, slope = jacobian.reshape(len(x), -1), slope.reshape(1, -1)
     table = torch.cat([rows, slope])
     if isinstance(curvature, float) and isinstance(loss_function, LeastSquares):
         # every product that is wanted, by one multiplication: JᵀJ, Jᵀr and rᵀr
         products = (table @ table.T).tolist()
         return _stretched(problem, x, values, products, curvature, products[-1][-1] * 0.5 / curvature)
-    weighted = rows * curvature if isinstance(curvature, float) else rows
-    if isinstance(curvature, torch.Tensor):
-        weight = curvature.unsqueeze(-1).expand(*curvature.shape, 2) if prediction.is_complex() else curvature
-        weighted = rows * weight.reshape(1, -1)
+    weighted = rows * (curvature.reshape(1, -1) if isinstance(curvature, torch.Tensor) else curvature)
     products = (torch.cat([weighted, slope]) @ rows.T).tolist()
     pointwise = loss_function.pointwise(prediction, problem.target[0])
     total = (pointwise if present is None else pointwise * present[0]).sum().item()
@@ -89,9 +90,10 @@ def _stretched(problem: Problem, x: list, values: list, products: list[list], cu
 @torch.no_grad()
 def run_one_board(problem: Problem, method: LevenbergMarquardt, stop: Stop, x: torch.Tensor) -> Outcome:
     """What `loop.run` returns, from a loop on plain numbers."""
-    here, scale, steps, watch = look(problem, x[0].tolist()), [], 0, Watch(stop, 1)
+    here, scale, steps, watch = None, [], 0, Watch(stop, 1)
     damping, growth = method.damping, 2.0
     try:
+        here = look(problem, x[0].tolist())
         while True:
             sizes = [math.sqrt(row[i]) for i, row in enumerate(here.curvature)]
             scale = [max(size, 0.5 * old) for size, old in zip(sizes, scale, strict=True)] if scale else sizes
@@ -111,6 +113,8 @@ def run_one_board(problem: Problem, method: LevenbergMarquardt, stop: Stop, x: t
                 damping, growth = damping * growth, growth * 2
     except KeyboardInterrupt:
         reason = "interrupted"
+    if here is None:
+        return replace(Outcome.none_yet(x), reasons=np.array([reason], dtype=object))
     return Outcome(
         torch.tensor([here.x], dtype=x.dtype),
         torch.tensor([here.loss], dtype=x.dtype),

@@ -49,6 +49,11 @@ class Problem:
         return self.present.flatten(1).sum(-1).clamp_min(1.0)
 
     @property
+    def numbers(self) -> Tensor | float:
+        """Real numbers measured on each board: a complex response counts twice."""
+        return self.count * (2 if self.target.is_complex() else 1)
+
+    @property
     def boards(self) -> int:
         """How many boards are fitted side by side."""
         return self.model.boards
@@ -230,8 +235,9 @@ class Problem:
         prediction = self.board_first(prediction)
         slope, curvature = self.active_loss.quadratic(prediction, self.target)
         if self.present is not None:
-            slope = slope * self.present
-            curvature = self.present * curvature
+            slope, curvature = slope * self.present, self.present * curvature
+        if isinstance(curvature, Tensor):
+            curvature = curvature.expand(slope.shape)
         if prediction.is_complex():
             jacobian = torch.view_as_real(jacobian)
             slope = torch.view_as_real(slope)
@@ -264,9 +270,11 @@ class Problem:
             if self.present is not None:
                 keep = self.present[0].bool()
                 target, one = target[keep], one[keep]
-            return self.loss(one, target).reshape(1)
+            return _single(self.loss(one, target)).reshape(1)
         target = self.target.expand(prediction.shape)
-        return torch.stack([self.loss(p, t).reshape(()) for p, t in zip(prediction, target, strict=True)])
+        keep = torch.ones_like(target, dtype=torch.bool) if self.present is None else self.present.bool()
+        boards = zip(prediction, target, keep.expand(prediction.shape), strict=True)
+        return torch.stack([_single(self.loss(p[k], t[k])) for p, t, k in boards])
 
     def board_first(self, prediction: Tensor) -> Tensor:
         """A prediction with its board axis, also where there is a single board without one."""
@@ -300,6 +308,14 @@ class Problem:
             vector[:, column] += residual * derivative * weight
             matrix[:, column, column] += derivative**2 * weight
         return vector, matrix
+
+
+def _single(loss: Tensor) -> Tensor:
+    """The one number that a user's own loss has to return."""
+    if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.is_complex():
+        shape = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise OptionError(f"the loss returned {shape}; expected one real number, say by .mean()")
+    return loss.reshape(())
 
 
 def led_term(loss: Loss) -> LedLoss | None:

@@ -302,7 +302,8 @@ class Fit:
     def identifiability(self) -> Any:
         """The verdict on what the data determine: one `Identifiability`, or a list of them for a batch."""
         table, total = self._table.numpy(force=True), self._covariance.numpy(force=True)
-        verdicts = [judge(self.names, self.units, table[i], self._information, total[i], i) for i in range(len(table))]
+        is_log = np.broadcast_to(torch.as_tensor(self.problem.coordinates.log).numpy(force=True), table.shape[1:])
+        verdicts = [judge(self.names, self.units, table[i], is_log, self._information, total[i], i) for i in range(len(table))]
         return verdicts[0] if not self.batch_shape else verdicts
 
     @cached_property
@@ -310,16 +311,24 @@ class Fit:
         """Corner frequencies of a circuit in hertz with their standard errors, by dotted name."""
         if not isinstance(self.circuit, Circuit):
             return {}
-        parameters = self.problem.model.learnable.parameters
+        learnable = self.problem.model.learnable
+        slots = [slot for slot in learnable.slots if slot.column < len(learnable.leaders)]
+        own = [self.circuit.get_parameter(slot.name) for slot in slots]
+        columns = torch.tensor([slot.column for slot in slots])
         found = {}
         for name, corner in self.circuit.cutoffs().items():
-            slopes = [torch.zeros(self.batch_shape)] * len(parameters)
+            leaves = list({id(p): p for p in own if p.requires_grad}.values())
+            slopes = [None] * len(leaves)
             if corner.requires_grad:
-                slopes = torch.autograd.grad(corner.sum(), parameters, retain_graph=True, allow_unused=True)
-            slope = torch.stack(
-                [torch.zeros_like(p) if s is None else s for s, p in zip(slopes, parameters, strict=True)], -1
-            )
-            found[name] = (corner.detach(), self._error_of(slope.reshape(-1, len(self.names))).reshape(corner.shape))
+                slopes = torch.autograd.grad(corner.sum(), leaves, retain_graph=True, allow_unused=True)
+            by_leaf = {id(p): s for p, s in zip(leaves, slopes, strict=True) if s is not None}
+            # a parameter in two places has one slope, which counts once; a tied one adds its own
+            once = {id(p): i for i, p in reversed(list(enumerate(own)))}
+            table = torch.zeros(len(self._table), len(self.names), dtype=self._table.dtype, device=self._table.device)
+            for i, p in enumerate(own):
+                if id(p) in by_leaf and once[id(p)] == i:
+                    table[:, columns[i]] += by_leaf[id(p)].reshape(-1)
+            found[name] = (corner.detach(), self._error_of(table).reshape(corner.shape))
         return found
 
     def _error_of(self, slope: Tensor) -> Tensor:

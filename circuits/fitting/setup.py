@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,10 +15,11 @@ from circuits.circuit import Circuit
 from circuits.data.measurements import Measurements
 from circuits.errors import ComponentError, DataError, OptionError, ShapeError, UnknownName
 from circuits.fitting.coordinates import Coordinates
-from circuits.fitting.learnable import Fixed, Learnable, find_learnable
+from circuits.fitting.learnable import Fixed, Learnable, find_learnable, fixed_values
 from circuits.fitting.model import CircuitModel, Model, ModuleModel
 from circuits.fitting.one_sided import refuse_one_sided
 from circuits.fitting.problem import Problem
+from circuits.notation import parse
 
 DEFAULT_LOSS: Mapping[str | None, losses.Loss] = {
     None: losses.Squared(),
@@ -50,6 +52,14 @@ def make_problem(
     _check_data(data)
     loss = None if loss is None else losses.as_loss(loss)
     learnable = find_learnable(module, fixed, tied)
+    with _holding_fixed(module, fixed):
+        return _checked_problem(module, learnable, data, loss, coordinates, bounds)
+
+
+def _checked_problem(
+    module: nn.Module, learnable: Learnable, data: Data, loss: losses.Loss | None, coordinates: How, bounds: Bounds
+) -> Problem:
+    """The problem, once the fixed components have their values."""
     _check_finite(module, learnable)
     if isinstance(module, Circuit):
         model, target, sigma, loss = _circuit_side(module, learnable, data, loss)
@@ -68,6 +78,45 @@ def make_problem(
     if loss.quantity == "led":
         refuse_one_sided(problem)
     return problem
+
+
+@contextmanager
+def _holding_fixed(module: nn.Module, fixed: Fixed) -> Iterator[None]:
+    """Give the fixed components their values; a problem that is refused leaves the module as it was."""
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    values = {name: value for name, value in fixed_values(fixed).items() if value is not None}
+    wanted = {name: _fixed_value(module, name, parameters[name], value) for name, value in values.items()}
+    before = {name: parameters[name].detach().clone() for name in wanted}
+    try:
+        _copy(parameters, wanted)
+        yield
+    except BaseException:
+        _copy(parameters, before)
+        raise
+
+
+def _copy(parameters: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, value in values.items():
+            parameters[name].copy_(value)
+
+
+def _fixed_value(module: nn.Module, name: str, parameter: nn.Parameter, value: Any) -> Tensor:
+    """A value to hold, as a tensor of the parameter's shape."""
+    try:
+        value = parse(value) if isinstance(value, str) else value
+        table = torch.as_tensor(value, dtype=parameter.dtype, device=parameter.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ComponentError(f"fixed {name} = {value!r}; expected a number, or text such as '100n'") from error
+    if table.ndim > parameter.ndim or any(a not in (1, b) for a, b in zip(table.shape[::-1], parameter.shape[::-1])):
+        raise ShapeError(f"fixed {name} has shape {tuple(table.shape)}; expected {tuple(parameter.shape)}, or one number")
+    table = table.expand(parameter.shape)
+    fine = torch.isfinite(table) & ((table > 0) if isinstance(module, Circuit) else torch.isfinite(table))
+    if not bool(fine.all()):
+        wrong = float(table[~fine].reshape(-1)[0])
+        kind = "a positive, finite value" if isinstance(module, Circuit) else "a finite value"
+        raise ComponentError(f"fixed {name} = {wrong:g}; expected {kind}")
+    return table
 
 
 def _check_data(data: Any) -> None:
@@ -93,7 +142,7 @@ def _circuit_side(
     circuit: Circuit, learnable: Learnable, data: Data, loss: losses.Loss | None
 ) -> tuple[CircuitModel, Tensor, Tensor | None, losses.Loss]:
     """Boards of a circuit against measurements."""
-    data = _measured(data, loss)
+    data = _measured(circuit, data, loss)
     if loss is None:
         loss = DEFAULT_LOSS[data.quantity]
     elif loss.quantity is not None:
@@ -113,19 +162,20 @@ def _circuit_side(
     return model, target, sigma, loss
 
 
-def _measured(data: Data, loss: losses.Loss | None) -> Measurements:
+def _measured(circuit: Circuit, data: Data, loss: losses.Loss | None) -> Measurements:
     """A plain pair (f, values) becomes measurements of what the loss compares, or of the magnitude."""
     if isinstance(data, Measurements):
         return data
-    f, values = data
-    quantity = (loss.quantity if loss is not None else None) or "magnitude"
-    f, values = torch.as_tensor(f), torch.as_tensor(values)
-    outputs = ()
-    if values.ndim > 1 and values.shape[-1] == f.shape[-1]:
-        outputs = tuple(f"output {i + 1}" for i in range(values.shape[-2]))
-    if values.is_complex():
-        quantity = "response"
-    return Measurements(f, quantity, values, outputs=outputs)
+    try:
+        f, values = (torch.as_tensor(part) for part in data)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kinds = " and ".join(type(part).__name__ for part in data)
+        raise DataError(
+            f"cannot fit to a pair of {kinds} holding {str(data)[:60]}; expected numeric frequencies and values"
+        ) from error
+    quantity = (loss.quantity if loss is not None else None) or ("response" if values.is_complex() else "magnitude")
+    has_outputs = values.ndim > 1 and values.shape[-2] == len(circuit.outputs)
+    return Measurements(f, quantity, values, outputs=circuit.outputs if has_outputs else ())
 
 
 def _matching_outputs(circuit: Circuit, data: Measurements) -> Measurements:
@@ -213,6 +263,8 @@ def _module_side(
         inputs = inputs if isinstance(inputs, tuple) else (inputs,)
         inputs = tuple(_tensor(part, own) for part in inputs)
         target = _tensor(target, own)
+        if not isinstance(target, Tensor):
+            raise DataError(f"the targets are a {type(target).__name__}; expected a tensor or an array of numbers")
         loss = DEFAULT_LOSS[None] if loss is None else loss
     model = ModuleModel(module, learnable, inputs)
     with torch.no_grad():
@@ -260,6 +312,8 @@ def make_coordinates(model: Model, how: How, bounds: Bounds) -> Coordinates:
     default = "log" if isinstance(model, CircuitModel) else "linear"
     if how is None and not bounds:
         return Coordinates(default == "log")
+    if how is not None and not isinstance(how, (str, Mapping)):
+        raise OptionError(f"coordinates={how!r}; expected 'log', 'linear' or a mapping from name to either")
     by_name = how if isinstance(how, Mapping) else {}
     kinds = dict.fromkeys(model.names, how if isinstance(how, str) else default)
     for name, kind in by_name.items():
@@ -276,11 +330,12 @@ def make_coordinates(model: Model, how: How, bounds: Bounds) -> Coordinates:
     if not bounds:
         return Coordinates(only)
     low, high = _bounds(model, bounds, start.dtype)
-    plain = Coordinates(only)
-    ends = [plain.from_values(end.to(start.device)) for end in (low, high)]
-    return Coordinates(
-        only, torch.where(low > 0, ends[0], low) if only is not False else low, ends[1] if only is not False else high
-    )
+    impossible = [name for name, bad in zip(model.names, (log & (high <= 0)).tolist(), strict=True) if bad]
+    if impossible:
+        raise OptionError(f"the upper bound of {impossible[0]} is not positive and its value is; give one above zero")
+    lowest = torch.where(log & (low <= 0), -torch.inf, torch.where(log, low.clamp_min(0).log(), low))
+    highest = torch.where(log, high.clamp_min(0).log(), high)
+    return Coordinates(only, lowest.to(start.device), highest.to(start.device))
 
 
 def _elements(model: Model, name: str) -> list[str]:
@@ -299,7 +354,7 @@ def _bounds(model: Model, bounds: Mapping[str, Any], dtype: torch.dtype) -> tupl
             raise OptionError(
                 f"bounds of {name} are {pair!r}; expected a pair (low, high), either of which may be None"
             )
-        lowest, highest = (None if end is None else float(end) for end in pair)
+        lowest, highest = (_bound_number(name, end) for end in pair)
         for element in _elements(model, name):
             i = model.names.index(element)
             low[i] = -torch.inf if lowest is None else lowest
@@ -307,3 +362,11 @@ def _bounds(model: Model, bounds: Mapping[str, Any], dtype: torch.dtype) -> tupl
             if not low[i] < high[i]:
                 raise OptionError(f"bounds of {name} are ({low[i]:g}, {high[i]:g}); expected low below high")
     return low, high
+
+
+def _bound_number(name: str, end: Any) -> float | None:
+    if end is None:
+        return None
+    if isinstance(end, bool) or not isinstance(end, (int, float)):
+        raise OptionError(f"a bound of {name} is {end!r}; expected a number in SI units, or None")
+    return float(end)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from circuits.circuit import Circuit
 from circuits.component import Component
-from circuits.errors import OptionError, UnknownName
+from circuits.errors import ComponentError, OptionError, UnknownName
 from circuits.fitting.model import CircuitModel
 from circuits.fitting.problem import Problem
 
@@ -38,6 +38,8 @@ def start_table(problem: Problem, starts: Starts, seed: int) -> Tensor:
     if starts is None:
         return x.unsqueeze(0)
     if not isinstance(starts, int):
+        if not starts or not all(isinstance(values, Mapping) for values in starts):
+            raise OptionError(f"starts={starts!r}; expected how many, or a list of mappings such as [{{'R': 500.0}}]")
         return torch.stack([_given(problem, x, values) for values in starts])
     if starts < 1:
         raise OptionError(f"starts={starts}; expected at least one")
@@ -60,6 +62,8 @@ def _given(problem: Problem, x: Tensor, values: Mapping[str, float]) -> Tensor:
     for name, value in values.items():
         if name not in problem.model.names:
             raise UnknownName("learnable component", name, problem.model.names)
+        if not math.isfinite(value) or (isinstance(problem.model, CircuitModel) and value <= 0):
+            raise ComponentError(f"a start at {name} = {value:g}; expected a positive, finite value")
         table[:, problem.model.names.index(name)] = float(value)
     return problem.coordinates.clip(problem.coordinates.from_values(table))
 

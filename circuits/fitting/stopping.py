@@ -81,6 +81,18 @@ class Stop:
         return f"Stop({', '.join(f'{k}={v!r}' for k, v in self.given().items())})"
 
 
+def check_stop(stop: Stop | None) -> None:
+    """Refuse what is no `Stop`, or one that would never end a fit.
+
+    Raises:
+        OptionError: not a Stop, or no condition in it is switched on.
+    """
+    if stop is not None and not isinstance(stop, Stop):
+        raise OptionError(f"stop={stop!r}; expected a Stop, such as Stop(steps=1000)")
+    if stop is not None:
+        stop.check()
+
+
 class Watch:
     """Follows the running boards and names the reason for which each one stops."""
 

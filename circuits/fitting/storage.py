@@ -14,7 +14,7 @@ from torch import Tensor
 
 from circuits.catalogue import CATALOGUE, make
 from circuits.circuit import Circuit
-from circuits.errors import DataError
+from circuits.errors import DataError, OhmgradError
 from circuits.files import replace_file
 from circuits.fitting.history import History
 from circuits.fitting.identifiability import Combination, Identifiability
@@ -88,13 +88,13 @@ def load_fit(path: str | os.PathLike[str]) -> SavedFit:
         plain = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; give the path of a file written by Fit.save") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON ({error}); give a file written by Fit.save") from error
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise DataError(f"{path} is not a fit of the format {FORMAT!r}; give a file written by Fit.save")
     try:
         return _from_plain(plain)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OhmgradError) as error:
         raise DataError(f"{path} is a damaged fit ({error!r}); write it again with Fit.save") from error
 
 
@@ -180,7 +180,14 @@ def _plain_numbers(plain: Any) -> Any:
 
 
 def _shaped(plain: Any, shape: torch.Size) -> Any:
-    return torch.tensor(_plain_numbers(plain)) if shape else _plain_numbers(plain)
+    """One number for one board, a table of the batch's shape otherwise."""
+    if not shape:
+        return _plain_numbers(plain)
+    table = torch.tensor(_plain_numbers(plain), dtype=torch.float64)
+    whole = json.dumps(plain).find(".") < 0 and bool(torch.isfinite(table).all())
+    if not whole:
+        return table
+    return table.bool() if "e" in json.dumps(plain) else table.long()
 
 
 def _verdicts(verdict: Identifiability | list[Identifiability]) -> Any:
@@ -198,6 +205,7 @@ def _verdicts(verdict: Identifiability | list[Identifiability]) -> Any:
             for c in verdict.together
         ],
         "invisible": list(verdict.invisible),
+        "mingled": list(verdict.mingled),
     }
 
 
@@ -210,4 +218,4 @@ def _judged(plain: Any) -> Any:
         Combination({n: Fraction(e) for n, e in c["exponents"].items()}, c["value"], c["relative_error"], c["unit"])
         for c in plain["together"]
     )
-    return Identifiability(tuple(plain["determined"]), together, tuple(plain["invisible"]))
+    return Identifiability(tuple(plain["determined"]), together, tuple(plain["invisible"]), tuple(plain["mingled"]))

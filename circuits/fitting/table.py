@@ -71,6 +71,8 @@ def reason_unknown(known: Identifiability, name: str) -> str:
     """What to print in place of an error."""
     if name in known.invisible:
         return "not seen by these data"
+    if name in known.mingled:
+        return "not told apart from the others"
     inside = [c.name for c in known.together if name in c.exponents]
     if not inside:
         return "not determined"

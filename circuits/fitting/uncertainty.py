@@ -58,7 +58,7 @@ def information(problem: Problem, x: Tensor) -> Information:
     else:
         curvature = hessian(problem, x)
     if curvature is None:
-        rows = problem.rows(x).jacobian
+        rows = torch.nan_to_num(problem.rows(x).jacobian, posinf=0.0, neginf=0.0)
         scale = _scale(torch.linalg.vector_norm(rows, dim=0)).unsqueeze(0)
         _, values, right = torch.linalg.svd(rows / scale, full_matrices=True)
         values = torch.nn.functional.pad(values, (0, rows.shape[1] - len(values)))
@@ -88,20 +88,21 @@ def covariance(problem: Problem, x: Tensor, loss: Tensor) -> Tensor:
     """Covariance of the coordinates, `(boards, p, p)`.
 
     For a likelihood (least squares included) the inverse of the information in the data, times the variance of the
-    noise where that has to be estimated from the residuals: s² = Σr²/(n − p). For any other loss the sandwich
-    H⁻¹ M H⁻¹ with the Hessian H of the summed loss and M = Σ gᵢgᵢᵀ over the points, times n/(n − p) (P. J. Huber,
-    1967). A loss of LEDs that has no curvature at all gives no errors: NaN.
+    noise where that has to be estimated from the residuals: s² = Σr²/(n − p), n counting real numbers. For any other
+    loss the sandwich H⁻¹ M H⁻¹ with the Hessian H of the summed loss and M = Σ gᵢgᵢᵀ over the points, times n/(n − p)
+    (P. J. Huber, 1967). A loss of LEDs that has no curvature at all gives no errors: NaN.
     """
     led = led_term(problem.loss)
     if led is not None and not led.gauss_newton:
         return x.new_full((*x.shape, x.shape[1]), torch.nan)
     known = information(problem, x)
     count = torch.as_tensor(problem.count, dtype=loss.dtype, device=loss.device).expand(loss.shape)
-    free = (count - known.seen.sum(-1)).clamp_min(0)
+    numbers = torch.as_tensor(problem.numbers, dtype=loss.dtype, device=loss.device).expand(loss.shape)
+    free = (numbers - known.seen.sum(-1)).clamp_min(0)
     if problem.loss.deviance is None:
         bread = known if not problem.loss.gauss_newton else _hessian_information(problem, x, known)
         inverse = bread.inverse() / count.view(-1, 1, 1)
-        return inverse @ meat(problem, x) @ inverse * (count / free).view(-1, 1, 1)
+        return inverse @ meat(problem, x) @ inverse * (numbers / free).view(-1, 1, 1)
     inverse = known.inverse() * (2 / problem.loss.deviance / count).view(-1, 1, 1)
     if is_noise_known(problem):
         return inverse

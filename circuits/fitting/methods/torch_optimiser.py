@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from circuits.errors import OptionError
 from circuits.fitting.methods.method import Method, State
 from circuits.fitting.problem import Problem
 
@@ -42,6 +43,11 @@ class TorchOptimiser(Method):
         state = super().begin(problem, x)
         leaf = x.detach().clone().requires_grad_()
         optimiser = self.factory([leaf])
+        if not isinstance(optimiser, torch.optim.Optimizer):
+            raise OptionError(
+                f"the factory returned a {type(optimiser).__name__}; expected a torch.optim optimiser, as from "
+                "lambda x: torch.optim.Adam(x, lr=0.05)"
+            )
         return Driven(x=x, loss=state.loss, gradient=state.gradient, optimiser=optimiser, leaf=leaf)
 
     def step(self, problem: Problem, state: Driven) -> State:
