@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +97,8 @@ def _next(problem: Problem, method: Method, stop: Stop, state: State) -> State:
 
 
 WORSE = 1e-6
-"""A board that comes to rest with a loss larger than its best by more than this share has diverged, not arrived."""
+"""A board that comes to rest with a loss larger than its best by more than this share of the two, the best and the
+first, has diverged, not arrived."""
 
 SMALL = 16
 """Up to this many components the largest slope of a single board is found on plain numbers, which is quicker."""
@@ -144,6 +146,7 @@ class Outcome:
     steps: np.ndarray
     reasons: np.ndarray
     best: float = float("inf")
+    first: Any = 0.0
 
     @classmethod
     def none_yet(cls, x: Tensor) -> Outcome:
@@ -166,19 +169,23 @@ class Outcome:
         going = ~step.done
         where = np.arange(len(self.x)) if rows is None else rows.numpy(force=True)
         self.steps[where[going]] = step.index
-        best = self.loss.numpy(force=True)[where]
-        behind = np.isin(step.ended, CONVERGED) & (step.state.loss.numpy(force=True) > best + WORSE * np.abs(best))
+        best, loss = self.loss.numpy(force=True)[where], step.state.loss.numpy(force=True)
+        if step.index == 0:
+            self.first = loss.copy()
+        behind = np.isin(step.ended, CONVERGED) & (loss > best + WORSE * (np.abs(best) + np.abs(self.first[where])))
         ended = np.where(behind, "diverged", step.ended)
         self.reasons[where] = np.where(ended != "", ended, self.reasons[where])
 
     def _take_in_one(self, step: Step) -> None:
         """The same for a single board."""
         loss = step.state.loss.item()
+        if step.index == 0:
+            self.first = loss
         if loss <= self.best:
             self.x, self.loss, self.gradient, self.best = step.state.x, step.state.loss, step.state.gradient, loss
         self.steps[0] = step.index
         if step.ended[0]:
-            left_behind = step.ended[0] in CONVERGED and loss > self.best + WORSE * abs(self.best)
+            left_behind = step.ended[0] in CONVERGED and loss > self.best + WORSE * (abs(self.best) + abs(self.first))
             self.reasons = np.array(["diverged"], dtype=object) if left_behind else step.ended
 
     def _take_in_rows(self, step: Step, rows: Tensor | None) -> None:

@@ -54,8 +54,8 @@ class Plan:
 class Minimum:
     """What came out: the best of the starts, and the problem at the last stage of every board.
 
-    `problems[stage[i]]` is the problem whose loss board i ended with; `start` are the coordinates from which it came, if
-    those are not the given ones.
+    `problems[stage[i]]` is the problem whose loss board i ended with; `start` are the coordinates from which it came,
+    if those are not the given ones.
     """
 
     outcome: Outcome
@@ -119,7 +119,13 @@ def descend(problem: Problem, x: Tensor, plan: Plan, recorder: Recorder | None) 
 
 
 def _through(
-    problem: Problem, stages: Sequence[losses.Loss], x: Tensor, plan: Plan, recorder: Recorder | None, *, stop_early: bool
+    problem: Problem,
+    stages: Sequence[losses.Loss],
+    x: Tensor,
+    plan: Plan,
+    recorder: Recorder | None,
+    *,
+    stop_early: bool,
 ) -> Minimum:
     """Minimise one loss after another, each from where the last one ended; every board keeps its best."""
     problems = [problem.with_loss(stage) for stage in stages]

@@ -303,7 +303,8 @@ class Fit:
         """The verdict on what the data determine: one `Identifiability`, or a list of them for a batch."""
         table, total = self._table.numpy(force=True), self._covariance.numpy(force=True)
         is_log = np.broadcast_to(torch.as_tensor(self.problem.coordinates.log).numpy(force=True), table.shape[1:])
-        verdicts = [judge(self.names, self.units, table[i], is_log, self._information, total[i], i) for i in range(len(table))]
+        known = self._information
+        verdicts = [judge(self.names, self.units, v, is_log, known, total[i], i) for i, v in enumerate(table)]
         return verdicts[0] if not self.batch_shape else verdicts
 
     @cached_property

@@ -108,9 +108,10 @@ def _fixed_value(module: nn.Module, name: str, parameter: nn.Parameter, value: A
         table = torch.as_tensor(value, dtype=parameter.dtype, device=parameter.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ComponentError(f"fixed {name} = {value!r}; expected a number, or text such as '100n'") from error
-    if table.ndim > parameter.ndim or any(a not in (1, b) for a, b in zip(table.shape[::-1], parameter.shape[::-1])):
-        raise ShapeError(f"fixed {name} has shape {tuple(table.shape)}; expected {tuple(parameter.shape)}, or one number")
-    table = table.expand(parameter.shape)
+    if table.numel() != 1 and table.shape != parameter.shape:
+        shapes = f"{tuple(table.shape)}; expected {tuple(parameter.shape)}"
+        raise ShapeError(f"fixed {name} has shape {shapes}, or one number")
+    table = table.reshape(parameter.shape) if table.numel() == parameter.numel() else table.expand(parameter.shape)
     fine = torch.isfinite(table) & ((table > 0) if isinstance(module, Circuit) else torch.isfinite(table))
     if not bool(fine.all()):
         wrong = float(table[~fine].reshape(-1)[0])

@@ -11,6 +11,7 @@ from torch import Tensor
 from circuits.errors import OptionError
 from circuits.fitting.methods.method import Method, State
 from circuits.fitting.problem import Problem
+from circuits.fitting.stopping import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Driven(State):
 
     optimiser: torch.optim.Optimizer
     leaf: Tensor
+    last_move: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class TorchOptimiser(Method):
     factory: Callable[[list[Tensor]], torch.optim.Optimizer]
 
     separable = False
+
+    def default_stop(self, dtype: torch.dtype) -> Stop:
+        # an optimiser with tolerances of its own, such as LBFGS, no longer moves when it has arrived
+        return Stop(gradient=1e-6, step=1e-12 if dtype == torch.float64 else 1e-7, steps=100_000)
 
     def begin(self, problem: Problem, x: Tensor) -> State:
         state = super().begin(problem, x)
@@ -66,4 +72,7 @@ class TorchOptimiser(Method):
         with torch.no_grad():
             leaf.copy_(x)
         loss, gradient = problem.gradient(x)
-        return replace(state, x=x, loss=loss, gradient=gradient)
+        now = problem.coordinates.relative(x - state.x, state.x)
+        # Rprop, for one, pauses for a step where a slope has changed sign: two short steps count, not one
+        move = now if state.last_move is None else torch.maximum(now, state.last_move)
+        return replace(state, x=x, loss=loss, gradient=gradient, move=move, last_move=now)

@@ -1,0 +1,57 @@
+"""What the README prints has to run, and the benchmark that it quotes has to start."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_python_blocks_run_one_after_the_other(tmp_path, monkeypatch):
+    if shutil.which("dot") is None:
+        pytest.skip("Graphviz is not installed: the README saves a graph as SVG")
+    shutil.copytree(ROOT / "examples" / "data", tmp_path / "examples" / "data")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) >= 3
+    names = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    low, high = names["result"].intervals["low.R"].tolist()
+    assert low < 1 / (2e-6 * 3.141592653589793 * 800) < high
+    assert abs(names["step"].index) == 1000
+    assert (tmp_path / "organ.png").stat().st_size > 10_000
+    assert "R = 500 Ω" in (tmp_path / "graph.svg").read_text("utf-8")
+
+
+def test_the_table_in_the_readme_is_what_the_command_prints(capsys, monkeypatch):
+    from circuits.cli import main
+
+    monkeypatch.chdir(ROOT)
+    assert main(["fit", "examples/data/organ_leds.csv"]) == 0
+    printed = capsys.readouterr().out
+    table = re.search(r"```text\n(ColorOrgan by.*?)```", README, re.S)[1]
+    assert table.strip() in printed
+
+
+def test_every_picture_and_file_named_in_the_readme_exists():
+    named = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert named and all((ROOT / name).exists() for name in named)
+
+
+def test_the_test_line_is_marked_for_ci():
+    assert re.search(r"<!-- test-command -->\n```sh\n[^\n]*-m pytest\n```", README)
+
+
+def test_the_benchmark_starts():
+    command = [sys.executable, "benchmarks/one_fit.py", "--quick", "--rounds", "1", "--repeats", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("SciPy default") == 2 and "the two walks differ by" in done.stdout
