@@ -161,8 +161,9 @@ def _default_circuit(data: Measurements) -> str:
     if matching:
         return matching[0]
     has = f"outputs {', '.join(data.outputs)}" if data.outputs else "a single output"
-    raise OptionError(f"the file has {has}, which more than one circuit could give; name it with --circuit: "
-                      f"{', '.join(CATALOGUE)}")
+    raise OptionError(
+        f"the file has {has}, which more than one circuit could give; name it with --circuit: {', '.join(CATALOGUE)}"
+    )
 
 
 def _with_defaults(name: str, values: Mapping[str, Any], data: Measurements | None = None) -> Circuit:

@@ -12,7 +12,15 @@ from circuits.errors import NotationError, OptionError
 # Written out, because the rooms that know them load torch; a test compares them.
 CIRCUITS = ("low-pass", "high-pass", "band-pass", "loaded-band-pass", "bode-band-pass", "color-organ")
 LOSSES = (
-    "squared", "magnitude", "decibel", "complex", "phase", "shifted-mse", "logistic-led", "hinge-led", "hard-led",
+    "squared",
+    "magnitude",
+    "decibel",
+    "complex",
+    "phase",
+    "shifted-mse",
+    "logistic-led",
+    "hinge-led",
+    "hard-led",
 )
 METHODS = ("auto", "levenberg-marquardt", "lbfgs")
 QUANTITIES = ("response", "magnitude", "decibels", "phase", "led")
@@ -79,8 +87,11 @@ def assignments(texts: Sequence[str], where: str) -> dict[str, str]:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="circuits", description="Fit circuits to measurements, simulate them, and draw how they are computed.",
-        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        prog="circuits",
+        description="Fit circuits to measurements, simulate them, and draw how they are computed.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="say which version this is, and leave")
     commands = parser.add_subparsers(dest="command", metavar="{fit,simulate,graph}", title="commands")

@@ -19,9 +19,7 @@ _WHOLE = re.compile(
     rf"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:(?P<power>[eE][+-]?[0-9]+)|\s*(?P<prefix>{_PREFIX})"
     rf"(?![0-9]))?\s*(?P<unit>R|{_UNITS})?"
 )
-_INFIX = re.compile(
-    rf"(?P<sign>[+-]?)(?P<left>[0-9]+)(?P<mark>[fpnuµmkKMGT]|R)(?P<right>[0-9]+)(?P<unit>{_UNITS})?"
-)
+_INFIX = re.compile(rf"(?P<sign>[+-]?)(?P<left>[0-9]+)(?P<mark>[fpnuµmkKMGT]|R)(?P<right>[0-9]+)(?P<unit>{_UNITS})?")
 _LEADING = re.compile(r"(?P<sign>[+-]?)(?P<left>)(?P<mark>R)(?P<right>[0-9]+)(?P<unit>Ω|[Oo]hms?|OHMS?)?")
 # one code point each for micro, ohm and minus, whichever of the look-alikes the keyboard gave
 _LOOKALIKES = str.maketrans({"μ": "µ", "\u2126": "Ω", "−": "-", "\u00a0": " ", "\u202f": " "})
@@ -133,9 +131,7 @@ def _check_unit(text: str, part: dict[str, str], expected: str | None) -> None:
     stated = "Ω" if stated == "R" or stated.lower().startswith("ohm") else stated
     stated = "Hz" if stated.lower() == "hz" else stated
     if stated != expected.translate(_LOOKALIKES):
-        raise NotationError(
-            f"{text!r} is in {stated}, expected {expected}; write the number alone or with that unit"
-        )
+        raise NotationError(f"{text!r} is in {stated}, expected {expected}; write the number alone or with that unit")
 
 
 def _engineering_exponent(rounded: Decimal, unit: str) -> int | None:

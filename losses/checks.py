@@ -26,9 +26,7 @@ def positive(name: str, value: object, *, zero: bool = False, below: float = mat
     losses.checks.LossError: delta is -1.0; expected a finite number above 0
     """
     number = math.nan
-    if isinstance(value, Real) or (
-        isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex()
-    ):
+    if isinstance(value, Real) or (isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex()):
         number = float(value)
     if (number >= 0 if zero else number > 0) and number < below:
         return number

@@ -69,9 +69,7 @@ class HardLed(LedLoss):
         wrong = (~self.explained(prediction, target)).to(prediction.dtype)
         here = log_ratio.detach()
         # Zero in value, one in slope: so the derivative is said, not derived, under every transform of torch.
-        slope = (
-            self._expected(here, side) if self.samples is None else self._sampled(here, side, self.samples)
-        )
+        slope = self._expected(here, side) if self.samples is None else self._sampled(here, side, self.samples)
         return wrong + slope * (log_ratio - here)
 
     def expectation(self, prediction: Tensor, target: Tensor) -> Tensor:

@@ -36,9 +36,7 @@ class Robust(Loss):
         """Take the loss to wrap."""
         super().__init__()
         if not isinstance(loss, LeastSquares):
-            raise LossError(
-                f"{type(self).__name__} wraps a least-squares loss, such as Magnitude(); given {loss!r}"
-            )
+            raise LossError(f"{type(self).__name__} wraps a least-squares loss, such as Magnitude(); given {loss!r}")
         self.loss, self.quantity = loss, loss.quantity
 
     @property

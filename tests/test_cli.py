@@ -380,7 +380,12 @@ def test_control_c_during_a_fit_shows_the_best_so_far(run, file, monkeypatch):
 
 @pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
 def test_examples_run(script):
-    done = subprocess.run([sys.executable, "-X", "utf8", str(script)], capture_output=True, check=False,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", str(script)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.count(b"\n") > 5 and done.stderr == b""

@@ -125,9 +125,7 @@ def test_another_unit_is_refused_by_name(text, unit, stated):
         notation.parse(text, unit)
 
 
-@pytest.mark.parametrize(
-    "prefix, exponent", [("p", -12), ("n", -9), ("u", -6), ("m", -3), ("k", 3), ("M", 6)]
-)
+@pytest.mark.parametrize("prefix, exponent", [("p", -12), ("n", -9), ("u", -6), ("m", -3), ("k", 3), ("M", 6)])
 @given(whole=st.integers(0, 9999), part=st.integers(0, 9999))
 def test_the_number_is_the_nearest_double(prefix, exponent, whole, part):
     assert notation.parse(f"{whole}.{part}{prefix}") == float(f"{whole}.{part}e{exponent}")

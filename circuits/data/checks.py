@@ -31,9 +31,7 @@ def frequencies(f: Any, device: torch.device) -> Tensor:
     if not bool(good.all()):
         where = int((~good.reshape(-1, f.shape[-1]).all(0)).nonzero()[0])
         bad = float(f[~good].reshape(-1)[0])
-        raise FrequencyError(
-            f"frequency {bad:g} Hz at point {where}; expected positive finite hertz: drop that point"
-        )
+        raise FrequencyError(f"frequency {bad:g} Hz at point {where}; expected positive finite hertz: drop that point")
     return f
 
 
@@ -49,9 +47,7 @@ def values(values: Any, quantity: str) -> Tensor:
     if quantity == "led":
         odd = ~(values.isnan() | (values == 0) | (values == 1))
         if bool(odd.any()):
-            raise DataError(
-                f"LED label {float(values[odd][0]):g}; expected 1 (lit), 0 (dark) or NaN (missing)"
-            )
+            raise DataError(f"LED label {float(values[odd][0]):g}; expected 1 (lit), 0 (dark) or NaN (missing)")
     return values
 
 
@@ -64,14 +60,11 @@ def uncertainty(sigma: Any, values: Tensor, quantity: str) -> Tensor:
         spread = torch.broadcast_to(sigma, values.shape)
     except RuntimeError:
         raise ShapeError(
-            f"sigma has shape {tuple(sigma.shape)}, values {tuple(values.shape)}; "
-            "give one, or one for each value"
+            f"sigma has shape {tuple(sigma.shape)}, values {tuple(values.shape)}; give one, or one for each value"
         ) from None
     bad = ~values.isnan() & ~(torch.isfinite(spread) & (spread > 0))
     if bool(bad.any()):
-        raise DataError(
-            f"sigma {float(spread[bad][0]):g}; expected a positive finite one for every value, or None"
-        )
+        raise DataError(f"sigma {float(spread[bad][0]):g}; expected a positive finite one for every value, or None")
     return sigma
 
 

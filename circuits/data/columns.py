@@ -119,10 +119,7 @@ _KIND |= {"vin": "voltage", "vout": "voltage"}
 def is_numeric(table: Table, index: int) -> bool:
     """Whether at least half of what is written in a column is numbers or labels."""
     present = [cell for cell in table.column(index) if not text.missing(cell)]
-    good = sum(
-        text.number(cell, table.decimal_comma) is not None or labels.state(cell) is not None
-        for cell in present
-    )
+    good = sum(text.number(cell, table.decimal_comma) is not None or labels.state(cell) is not None for cell in present)
     return bool(present) and good >= 0.5 * len(present)
 
 

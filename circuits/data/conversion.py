@@ -29,9 +29,7 @@ def convert(values: Tensor, sigma: Tensor | None, source: str, target: str) -> t
     """
     if target not in REACHABLE[source]:
         known = " or ".join(REACHABLE[source]) or "nothing else"
-        raise DataError(
-            f"{source} was measured and {target} asked for; from {source} alone {known} can be had"
-        )
+        raise DataError(f"{source} was measured and {target} asked for; from {source} alone {known} can be had")
     if source == "decibels":
         ratio = 10.0 ** (values / 20.0)
         return ratio, _scaled(sigma, ratio / DECIBELS_PER_NEPER)

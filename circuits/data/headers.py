@@ -93,9 +93,7 @@ def understand(name: str) -> Meaning:
     if role == "omega" and unit:  # rad/s is turned to hertz by its factor, like any unit
         role = "frequency"
     is_sigma = "sigma" in roles
-    return Meaning(
-        name, role, unit, "" if whole else _output(name, stem, words, role, is_sigma), is_sigma, certain
-    )
+    return Meaning(name, role, unit, "" if whole else _output(name, stem, words, role, is_sigma), is_sigma, certain)
 
 
 def _role(roles: set[str], kind: str, words: set[str]) -> tuple[str, bool]:

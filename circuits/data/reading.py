@@ -14,9 +14,7 @@ from circuits.errors import DataError, FrequencyError, ShapeError, UnknownName
 MAX_BYTES = 2**27  # four million rows and more; in memory a table takes some twenty times its size
 
 
-def read(
-    path: str | os.PathLike[str], quantity: str | None = None, *, max_bytes: int = MAX_BYTES
-) -> Measurements:
+def read(path: str | os.PathLike[str], quantity: str | None = None, *, max_bytes: int = MAX_BYTES) -> Measurements:
     r"""Read a file of measurements, sorted by frequency, with a sentence on how it was understood.
 
     Tables with a header are understood by the names of their columns: `frequency_hz`, `f / kHz`;
@@ -62,9 +60,7 @@ def _bytes(path: Path, limit: int) -> bytes:
             size = os.fstat(stream.fileno()).st_size
             data = stream.read(limit + 1) if size <= limit else b""
     except OSError as problem:
-        raise DataError(
-            f"cannot read {str(path)!r} ({problem.strerror}); expected the path of a table"
-        ) from None
+        raise DataError(f"cannot read {str(path)!r} ({problem.strerror}); expected the path of a table") from None
     if max(size, len(data)) > limit:
         raise DataError(
             f"{path}: {max(size, len(data)):,} bytes, more than the {limit:,} that are read into memory; "

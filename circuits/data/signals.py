@@ -15,9 +15,7 @@ from circuits.data.tabular import Table
 from circuits.errors import DataError
 
 MEASURED = ("magnitude", "decibels", "phase", "real", "imag", "vout")
-_OUTPUT = re.compile(
-    r"(low|band|mid|high|bass|treble)([ _-]?pass)?|(out|output|ch|channel|filter|led|board)[ _]?\d+"
-)
+_OUTPUT = re.compile(r"(low|band|mid|high|bass|treble)([ _-]?pass)?|(out|output|ch|channel|filter|led|board)[ _]?\d+")
 
 
 @dataclass
@@ -114,9 +112,7 @@ def _lights(table: Table, known: dict[int, Meaning], quantity: str | None) -> li
 
 def _settle_unknown(table: Table, known: dict[int, Meaning], notes: list[str]) -> dict[int, Meaning]:
     """Levels in columns whose names do not say so: one column of numbers, or several named as outputs."""
-    numeric = [
-        i for i, one in known.items() if one.role in ("unknown", "led") and columns.is_numeric(table, i)
-    ]
+    numeric = [i for i, one in known.items() if one.role in ("unknown", "led") and columns.is_numeric(table, i)]
     names = ", ".join(repr(known[i].name) for i in numeric)
     if not numeric:
         raise _nothing_measured(table, known)
@@ -130,9 +126,7 @@ def _settle_unknown(table: Table, known: dict[int, Meaning], notes: list[str]) -
     negative = any(bool((columns.numbers(table, i) < 0).any()) for i in numeric)
     role = "decibels" if negative else "magnitude"
     is_volts = any(unit is not None and unit.kind == "voltage" for unit in (known[i].unit for i in numeric))
-    reason = (
-        "since some are negative" if negative else "to an input of 1 V" if is_volts else "(no unit was given)"
-    )
+    reason = "since some are negative" if negative else "to an input of 1 V" if is_volts else "(no unit was given)"
     kind = "decibels" if negative else "magnitude ratio"
     notes.append(f"{names} {'is' if len(numeric) == 1 else 'are'} read as {kind} {reason}")
     return known | {i: replace(known[i], role=role) for i in numeric}
@@ -147,9 +141,7 @@ def _nothing_measured(table: Table, known: dict[int, Meaning]) -> DataError:
                 f"line {table.numbers[row]}: text {table.rows[row][i]!r} in column {one.name!r}; "
                 f"expected a number, or one of two states: {labels.EXPECTED}"
             )
-    return DataError(
-        "a frequency column and nothing measured beside it; expected one such as magnitude or led"
-    )
+    return DataError("a frequency column and nothing measured beside it; expected one such as magnitude or led")
 
 
 def _pair(sigmas: dict[int, Meaning], values: dict[int, Meaning]) -> dict[int, int]:
@@ -181,23 +173,17 @@ def _nearest(index: int, candidates: Iterable[int]) -> int | None:
     return min(candidates, key=lambda i: (i > index, abs(i - index)), default=None)
 
 
-def _column(
-    table: Table, index: int, meaning: Meaning, sigma: tuple[int, Meaning] | None, notes: list[str]
-) -> Column:
+def _column(table: Table, index: int, meaning: Meaning, sigma: tuple[int, Meaning] | None, notes: list[str]) -> Column:
     """A column in our unit with its uncertainty; what was assumed about it goes to the notes."""
     values = columns.numbers(table, index) * meaning.factor
     spread = None if sigma is None else columns.uncertainty(table, sigma[0], meaning, values, sigma[1])
     if meaning.role == "vin" and (values == 0).any():
         line = table.numbers[int(np.argmax(values == 0))]
-        raise DataError(
-            f"line {line}: input voltage zero in column {meaning.name!r}; expected one to divide by"
-        )
+        raise DataError(f"line {line}: input voltage zero in column {meaning.name!r}; expected one to divide by")
     present = values[~np.isnan(values)]
     middle = float(np.median(present)) if present.size else 0.0
     if meaning.role == "phase" and meaning.unit is None:
-        doubt = (
-            "; if it is in radians, name it phase_rad" if np.abs(present).max(initial=0.0) <= np.pi else ""
-        )
+        doubt = "; if it is in radians, name it phase_rad" if np.abs(present).max(initial=0.0) <= np.pi else ""
         notes.append(f"{meaning.name!r} has no unit and is taken as degrees{doubt}")
     if meaning.role == "decibels" and re.search("attenuation|loss", meaning.name.lower()) and middle > 0:
         notes.append(f"{meaning.name!r} is positive attenuation, so its sign is turned")

@@ -75,9 +75,7 @@ def simulate(
     sigma = torch.tensor(float(noise), dtype=torch.float64) if noise > 0 and quantity != "led" else None
     spread = f", {_MEANING.get(quantity, 'noise')} {noise:g}" if noise > 0 else ", without noise"
     meta = {"simulated": True, "noise": float(noise)} | ({"seed": seed} if isinstance(seed, int) else {})
-    return Measurements(
-        f, quantity, values, sigma, tuple(circuit.outputs), meta, f"simulated {quantity}{spread}"
-    )
+    return Measurements(f, quantity, values, sigma, tuple(circuit.outputs), meta, f"simulated {quantity}{spread}")
 
 
 def tones(n: int = 1000, low: float = 1.0, high: float = 1e6, seed: int | torch.Generator = 0) -> Tensor:
@@ -110,14 +108,10 @@ def _between(share: Tensor, low: float, high: float) -> Tensor:
 
 def _observed(exact: Tensor, quantity: str, noise: float, generator: torch.Generator) -> Tensor:
     """The exact values with noise; the draws are made on the CPU, so that every device sees the same."""
-    draws = (
-        torch.randn(exact.shape, generator=generator, dtype=exact.dtype).to(exact.device) if noise else 0.0
-    )
+    draws = torch.randn(exact.shape, generator=generator, dtype=exact.dtype).to(exact.device) if noise else 0.0
     if quantity == "led":
         return (exact * torch.exp(torch.as_tensor(noise * draws)) > LED_THRESHOLD).to(torch.float64)
-    scale = (
-        math.sqrt(2.0) if exact.is_complex() else 1.0
-    )  # a complex draw has variance one in all, half in each part
+    scale = math.sqrt(2.0) if exact.is_complex() else 1.0  # a complex draw has variance one in all, half in each part
     return exact + noise * scale * draws
 
 

@@ -45,9 +45,7 @@ def tabulate(content: str) -> Table:
     """
     found = text.lines(content)
     if not found:
-        raise DataError(
-            "the file is empty; expected a header such as frequency_hz,magnitude and rows of numbers"
-        )
+        raise DataError("the file is empty; expected a header such as frequency_hz,magnitude and rows of numbers")
     delimiter = _delimiter([line.text for line in found if not line.mark][:_SAMPLE])
     if delimiter == ";":  # then a leading ";" is an empty first cell, not a comment
         found = [Line(line.number, ";" + line.text, "") if line.mark == ";" else line for line in found]
@@ -56,9 +54,7 @@ def tabulate(content: str) -> Table:
     rows, numbers = _rows(body, delimiter, names, found[header].number)
     decimal_comma = "," in content and text.has_decimal_comma([cell for row in rows for cell in row])
     layout = f"{_NAMES[delimiter]}-separated" + (", decimal comma" if decimal_comma else "")
-    notes = [
-        line.text.strip() for at, line in enumerate(found) if at != header and (line.mark or at < header)
-    ]
+    notes = [line.text.strip() for at, line in enumerate(found) if at != header and (line.mark or at < header)]
     return Table(names, rows, numbers, decimal_comma, layout, notes)
 
 
@@ -129,9 +125,7 @@ def _names_frequency(names: list[str]) -> bool:
     if len(names) < 2:
         return False
     meanings = [understand(name) for name in names]
-    axis = [
-        meaning for meaning in meanings if meaning.role in ("frequency", "omega") and not meaning.is_sigma
-    ]
+    axis = [meaning for meaning in meanings if meaning.role in ("frequency", "omega") and not meaning.is_sigma]
     numeric = sum(_is_number(name) for name in names)
     return bool(axis) and (numeric == 0 or (any(one.certain for one in axis) and len(names) > 2))
 
@@ -150,14 +144,10 @@ def _no_header(
             f"line {found[first].number}: no frequency column, since no header stands above the numbers; "
             "write one, such as frequency_hz,magnitude"
         )
-    return DataError(
-        "no table in this file; expected a header such as frequency_hz,magnitude and rows of numbers"
-    )
+    return DataError("no table in this file; expected a header such as frequency_hz,magnitude and rows of numbers")
 
 
-def _rows(
-    body: list[Line], delimiter: str | None, names: list[str], header: int
-) -> tuple[list[list[str]], list[int]]:
+def _rows(body: list[Line], delimiter: str | None, names: list[str], header: int) -> tuple[list[list[str]], list[int]]:
     """Rows as long as the header, blank ones dropped, with their line numbers."""
     rows, numbers, width = [], [], len(names)
     for line in body:
@@ -177,11 +167,7 @@ def _fitted(cells: list[str], width: int, number: int, delimiter: str | None) ->
     """Cut blank cells beyond the header; any other difference in length is an error."""
     if len(cells) > width and not any(cells[width:]):
         return cells[:width]
-    hint = (
-        " (a decimal comma needs ';' or tab between the cells)"
-        if delimiter == "," and len(cells) > width
-        else ""
-    )
+    hint = " (a decimal comma needs ';' or tab between the cells)" if delimiter == "," and len(cells) > width else ""
     raise DataError(
         f"line {number}: {len(cells)} cells, the header has {width}; expected a cell for each name{hint}, "
         "empty where a value is missing"

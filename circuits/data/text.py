@@ -80,9 +80,7 @@ def split(text: str, delimiter: str | None) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter, skipinitialspace=True))]
     except csv.Error as problem:
-        raise DataError(
-            f"a line cannot be split into cells ({problem}); expected one row on each line"
-        ) from None
+        raise DataError(f"a line cannot be split into cells ({problem}); expected one row on each line") from None
 
 
 def number(cell: str, decimal_comma: bool = False) -> float | None:

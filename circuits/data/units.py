@@ -68,9 +68,7 @@ def take_off(name: str) -> tuple[str, Unit | None]:
     for pattern in (_BRACKETED, _AFTER_SLASH, _LAST_WORD):
         match = pattern.match(name)
         # a one-letter last word ("channel 1", "R V") is a name more often than a unit
-        if match is None or (
-            pattern is _LAST_WORD and match["unit"].lower() in ("1", "-", "*", "ratio", "v")
-        ):
+        if match is None or (pattern is _LAST_WORD and match["unit"].lower() in ("1", "-", "*", "ratio", "v")):
             continue
         unit = lookup(match["unit"])
         if unit is not None:

@@ -66,9 +66,7 @@ class Learnable:
         return replace(self, slots=(*self.slots, *held))
 
 
-def find_learnable(
-    module: nn.Module, fixed: Fixed = None, tied: Mapping[str, str] | None = None
-) -> Learnable:
+def find_learnable(module: nn.Module, fixed: Fixed = None, tied: Mapping[str, str] | None = None) -> Learnable:
     """List what a fit may move in `module`: every parameter with `requires_grad`, less the fixed, ties followed.
 
     Raises:

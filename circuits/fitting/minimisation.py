@@ -24,6 +24,13 @@ from circuits.fitting.version_space import explains_every_led
 LARGEST_JACOBIAN = 20_000_000
 """Elements of a Jacobian above which a plain module is left to gradients alone."""
 
+STAGE_STEP, STAGE_STEPS = 1e-4, 40
+"""A stage of a sharpening loss ends with a relative change of the values below this, or after so many steps."""
+
+SHARP = 300.0
+"""Sharpness from which on explaining every LED is enough. Over 40 draws of 1000 tones and four color organs, settling
+at 300 left 95 % of the values within 2.7 %; going on to 3000 moved some within wide gaps, up to 4.1 %."""
+
 RESCUE_STARTS = 16
 POORLY_EXPLAINED = 0.1
 """A least-squares fit that leaves more than this share of the data's variance is looked at again from other starts."""
@@ -42,12 +49,16 @@ class Plan:
     automatic: bool = False
     seed: int = 0
 
-    def stop_for(self, problem: Problem, x: Tensor, *, rough: bool = False) -> Stop:
-        """The conditions that were asked for, or the method's own; a stage on the way may be left early."""
+    def stop_for(self, problem: Problem, x: Tensor, *, staged: bool = False) -> Stop:
+        """The conditions that were asked for, or the method's own.
+
+        A stage of a sharpening loss ends when its steps are small: the loss then comes from the narrowest gap between
+        tones, and says nothing of whether the values in wider gaps have come to rest.
+        """
         if self.stop is not None:
             return self.stop
         own = self.method.default_stop(x.dtype)
-        return replace(own, decrease=1e-4, steps=60) if rough and own.decrease is not None else own
+        return replace(own, decrease=None, step=STAGE_STEP, steps=STAGE_STEPS) if staged and own.decrease else own
 
 
 @dataclass
@@ -96,8 +107,9 @@ def minimise(problem: Problem, table: Tensor, plan: Plan, recorder: Recorder | N
 def descend(problem: Problem, x: Tensor, plan: Plan, recorder: Recorder | None) -> Minimum:
     """Minimise from one start, through the stages of the loss; every board keeps the stage that suits it best.
 
-    A sharper stage is kept only while it explains the data better than a blunt one: for LEDs without noise that is the
-    sharpest; with noise it is the sharpness of largest likelihood, which is then looked for on a finer ladder.
+    A sharper stage is kept only while it explains the data better than a blunt one. Without noise a board settles at
+    the first sharp stage that explains all its LEDs: sharper ones would see nothing but the narrowest gap between
+    tones. With noise it is the sharpness of largest likelihood, which is then looked for on a finer ladder.
     """
     stages = problem.loss.stages()
     if len(stages) == 1:
@@ -107,6 +119,8 @@ def descend(problem: Problem, x: Tensor, plan: Plan, recorder: Recorder | None) 
     found = _through(problem, stages, x, plan, recorder, stop_early=True)
     finer = problem.loss.refinements()
     settled = (found.stage == len(stages) - 1) | (found.outcome.reasons == "interrupted")
+    for i in np.unique(found.stage):
+        settled |= (found.stage == i) & _is_settled(found.problems[i], found.outcome.x)
     if settled.all() or not finer:
         return found
     again = _through(problem, finer, found.outcome.x, plan, recorder, stop_early=False)
@@ -131,21 +145,30 @@ def _through(
     problems = [problem.with_loss(stage) for stage in stages]
     best = Outcome.none_yet(x)
     stage, steps = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
+    settled = np.zeros(len(x), dtype=bool)
     for i, current in enumerate(problems):
-        rough = stop_early and i < len(problems) - 1
-        outcome = _run(current, plan, plan.stop_for(current, x, rough=rough), x, recorder)
+        outcome = _run(current, plan, plan.stop_for(current, x, staged=True), x, recorder)
         steps = steps + outcome.steps
-        better = (outcome.loss <= best.loss).numpy(force=True)
+        better = (outcome.loss <= best.loss).numpy(force=True) & ~settled
         stage = np.where(better, i, stage)
         best = _merge(best, outcome, better)
+        settled = settled | (better & _is_settled(current, outcome.x))
         x = outcome.x
         if (outcome.reasons == "interrupted").any():
             best.reasons = np.where(outcome.reasons == "interrupted", "interrupted", best.reasons)
             break
-        if stop_early and not better.any():
+        if settled.all() or (stop_early and not better.any()):
             break
     best.steps = steps
     return Minimum(best, problems, stage)
+
+
+def _is_settled(problem: Problem, x: Tensor) -> np.ndarray:
+    """Which boards have all their LEDs explained by a comparator that is sharp enough."""
+    led = led_term(problem.loss)
+    if not isinstance(led, losses.LogisticLed) or (led.sharpness or 0.0) < SHARP:
+        return np.zeros(len(x), dtype=bool)
+    return explains_every_led(problem, x).numpy(force=True)
 
 
 def _run(problem: Problem, plan: Plan, stop: Stop, x: Tensor, recorder: Recorder | None) -> Outcome:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from circuits.circuit import Circuit
+from circuits.fitting.corners import corner_slopes, held_fixed
 from circuits.fitting.history import History, Recorder
 from circuits.fitting.identifiability import judge, strong_pairs
 from circuits.fitting.minimisation import Minimum
@@ -21,7 +21,6 @@ from circuits.fitting.problem import Problem, led_term
 from circuits.fitting.stopping import CONVERGED
 from circuits.fitting.uncertainty import Information, blunt_led_problem, covariance, information
 from circuits.fitting.version_space import explains_every_led, led_intervals
-from circuits.notation import format as engineering
 
 
 class Fit:
@@ -312,25 +311,8 @@ class Fit:
         """Corner frequencies of a circuit in hertz with their standard errors, by dotted name."""
         if not isinstance(self.circuit, Circuit):
             return {}
-        learnable = self.problem.model.learnable
-        slots = [slot for slot in learnable.slots if slot.column < len(learnable.leaders)]
-        own = [self.circuit.get_parameter(slot.name) for slot in slots]
-        columns = torch.tensor([slot.column for slot in slots])
-        found = {}
-        for name, corner in self.circuit.cutoffs().items():
-            leaves = list({id(p): p for p in own if p.requires_grad}.values())
-            slopes = [None] * len(leaves)
-            if corner.requires_grad:
-                slopes = torch.autograd.grad(corner.sum(), leaves, retain_graph=True, allow_unused=True)
-            by_leaf = {id(p): s for p, s in zip(leaves, slopes, strict=True) if s is not None}
-            # a parameter in two places has one slope, which counts once; a tied one adds its own
-            once = {id(p): i for i, p in reversed(list(enumerate(own)))}
-            table = torch.zeros(len(self._table), len(self.names), dtype=self._table.dtype, device=self._table.device)
-            for i, p in enumerate(own):
-                if id(p) in by_leaf and once[id(p)] == i:
-                    table[:, columns[i]] += by_leaf[id(p)].reshape(-1)
-            found[name] = (corner.detach(), self._error_of(table).reshape(corner.shape))
-        return found
+        found = corner_slopes(self.circuit, self.problem.model.learnable, self._table)
+        return {n: (f, self._error_of(slope).reshape(f.shape)) for n, (f, slope) in found.items()}
 
     def _error_of(self, slope: Tensor) -> Tensor:
         """Standard error of a quantity with these derivatives by the values, `(boards,)`; infinite if undetermined."""
@@ -388,18 +370,3 @@ class Fit:
         from circuits.fitting.storage import save
 
         save(self, path)
-
-
-def held_fixed(circuit: Circuit, moved: Sequence[str]) -> tuple[str, ...]:
-    """The components that are not among those that moved, with their values.
-
-    >>> from circuits.filters import BandPass
-    >>> held_fixed(BandPass(100.0, 200.0), ["R_low", "R_high"])
-    ('C_low, C_high = 1 µF',)
-    """
-    units, held = circuit.units(), {}
-    for name, parameter in circuit.named_parameters(remove_duplicate=False):
-        if name not in moved:
-            text = engineering(parameter.item(), units[name]) if parameter.numel() == 1 else "one value a board"
-            held.setdefault(text, []).append(name)
-    return tuple(f"{', '.join(names)} = {text}" for text, names in held.items())

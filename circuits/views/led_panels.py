@@ -29,8 +29,13 @@ def draw_curves(axes: Axes, scene: Scene) -> None:
     if scene.threshold is not None:
         axes.axhline(scene.threshold, color=style.INK, linewidth=1.0, zorder=1.5)
         axes.annotate(
-            f"LED lit above {scene.threshold:.3f}", (0.004, scene.threshold), (0, -3), textcoords="offset points",
-            xycoords=axes.get_yaxis_transform(), va="top", fontsize=9.5,
+            f"LED lit above {scene.threshold:.3f}",
+            (0.004, scene.threshold),
+            (0, -3),
+            textcoords="offset points",
+            xycoords=axes.get_yaxis_transform(),
+            va="top",
+            fontsize=9.5,
         )
 
 
@@ -52,8 +57,15 @@ def draw_strip(axes: Axes, scene: Scene, k: int) -> None:
     for state, height, face in ((1.0, LIT, ink), (0.0, DARK, "white")):
         f = observed.f[seen == state]
         axes.plot(
-            f, np.full(len(f), height), "o", color=ink, markersize=size, markerfacecolor=face, markeredgewidth=0.7,
-            linestyle="none", zorder=2,
+            f,
+            np.full(len(f), height),
+            "o",
+            color=ink,
+            markersize=size,
+            markerfacecolor=face,
+            markeredgewidth=0.7,
+            linestyle="none",
+            zorder=2,
         )
     wrong = wrong_leds(scene)[k]
     heights = np.where(seen[wrong] > 0, LIT, DARK)

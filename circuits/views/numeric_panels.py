@@ -85,8 +85,17 @@ def _with_spread(observed: Observed, view: View, k: int) -> tuple[Array, Array |
 def _points(axes: Axes, f: Array, values: Array, spread: Array | None, k: int) -> None:
     size = 5.5 if len(f) <= 100 else 4.0 if len(f) <= 400 else 2.8
     axes.errorbar(
-        f, values, yerr=spread, fmt="o", color=style.colour(k), markersize=size, markerfacecolor="white",
-        markeredgewidth=1.1, elinewidth=0.9, capsize=2.0 if len(f) <= 100 else 0.0, zorder=2.5,
+        f,
+        values,
+        yerr=spread,
+        fmt="o",
+        color=style.colour(k),
+        markersize=size,
+        markerfacecolor="white",
+        markeredgewidth=1.1,
+        elinewidth=0.9,
+        capsize=2.0 if len(f) <= 100 else 0.0,
+        zorder=2.5,
         alpha=1.0 if len(f) <= 400 else 0.6,
     )
 

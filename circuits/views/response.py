@@ -114,11 +114,17 @@ def _led_figure(scene: Scene) -> Figure:
     for k, axes in enumerate(panels[has_curves:]):
         led_panels.draw_strip(axes, scene, k)
     _finish(
-        figure, panels, scene,
+        figure,
+        panels,
+        scene,
         lambda panel: [c for c in scene.corners if panel < has_curves or c.output == panel - has_curves],
     )
     figure.legend(
-        handles=led_panels.key(scene), loc="outside lower center", ncols=4, fontsize=9.5, columnspacing=1.6,
+        handles=led_panels.key(scene),
+        loc="outside lower center",
+        ncols=4,
+        fontsize=9.5,
+        columnspacing=1.6,
         handletextpad=0.4,
     )
     return figure
@@ -133,9 +139,7 @@ def _panels(scene: Scene, heights: list[float]) -> tuple[Figure, list[Any]]:
     return figure, [figure.add_subplot(cell) for cell in grid]
 
 
-def _finish(
-    figure: Figure, panels: list[Any], scene: Scene, corners_of: Callable[[int], Sequence[Corner]]
-) -> None:
+def _finish(figure: Figure, panels: list[Any], scene: Scene, corners_of: Callable[[int], Sequence[Corner]]) -> None:
     """What all pictures have: the frequency axis, corners, title, and the legend with the values."""
     low, high = _span(scene)
     for i, axes in enumerate(panels):
@@ -143,8 +147,15 @@ def _finish(
         style.mark_corners(axes, corners_of(i), labelled=i == 0)
     figure.align_ylabels(panels)
     figure.legend(
-        handles=_legend_rows(scene), title=scene.title, alignment="left", loc="outside upper left", fontsize=10.5,
-        title_fontproperties={"size": 13, "weight": "bold"}, handlelength=3.2, labelspacing=0.3, borderpad=0.0,
+        handles=_legend_rows(scene),
+        title=scene.title,
+        alignment="left",
+        loc="outside upper left",
+        fontsize=10.5,
+        title_fontproperties={"size": 13, "weight": "bold"},
+        handlelength=3.2,
+        labelspacing=0.3,
+        borderpad=0.0,
     )
 
 

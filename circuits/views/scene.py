@@ -144,8 +144,15 @@ def _of_fit(fit: Fit, circuit: Circuit, board: int) -> Scene:
     if fit.batch_shape:
         title = f"{_name(circuit)}, board {board}: {fit.misfit[board]}"
     return Scene(
-        title, model.quantity, outputs, observed, curve, start, _corners(fit.cutoffs, outputs, board),
-        _notes(fit, outputs, board), None if led is None else led.threshold,
+        title,
+        model.quantity,
+        outputs,
+        observed,
+        curve,
+        start,
+        _corners(fit.cutoffs, outputs, board),
+        _notes(fit, outputs, board),
+        None if led is None else led.threshold,
     )
 
 

@@ -169,9 +169,7 @@ def test_a_file_without_an_end_is_not_read():
 
 
 def test_a_quantity_that_is_none(file):
-    with pytest.raises(
-        UnknownName, match="no quantity 'volume'; known: response, magnitude, decibels, phase, led"
-    ):
+    with pytest.raises(UnknownName, match="no quantity 'volume'; known: response, magnitude, decibels, phase, led"):
         read(file, "volume")
 
 

@@ -160,8 +160,6 @@ def test_a_reading_is_right_whenever_there_is_one(tmp_path):
         else:
             assert data is not None, text
             got = torch.stack([data.f, data.values], dim=1)
-            torch.testing.assert_close(
-                got, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=0, equal_nan=True
-            )
+            torch.testing.assert_close(got, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=0, equal_nan=True)
             read_well += 1
     assert min(read_well, refused) > 50

@@ -278,9 +278,7 @@ def test_table(name, same, write):
     assert len(data.understood) > 20
 
 
-@pytest.mark.parametrize(
-    "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"]
-)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252"])
 @pytest.mark.parametrize("name", ["phase, degree sign", "decimal comma", "LEDs, on and off", "comments"])
 def test_encodings(name, encoding, same, write):
     text, quantity, f, values, outputs = TABLES[name]

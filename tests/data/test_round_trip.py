@@ -29,9 +29,7 @@ ODD_NAMES = [
     "0",
     "sigma",
 ]
-OPTIONS = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+OPTIONS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
@@ -41,15 +39,11 @@ def any_measurements(draw):
     quantity = draw(st.sampled_from(measurements.QUANTITIES))
     outputs = tuple(draw(st.lists(st.sampled_from(ODD_NAMES), max_size=3, unique=True)))
     count = n * max(len(outputs), 1)
-    one = {"led": st.sampled_from([0.0, 1.0]), "response": st.builds(complex, FINITE, FINITE)}.get(
-        quantity, FINITE
-    )
+    one = {"led": st.sampled_from([0.0, 1.0]), "response": st.builds(complex, FINITE, FINITE)}.get(quantity, FINITE)
     values = draw(st.lists(one, min_size=count, max_size=count))
     gaps = draw(st.lists(st.booleans(), min_size=count, max_size=count))
     missing = complex("nan+nanj") if quantity == "response" else float("nan")
-    values = [
-        missing if gap and i else value for i, (gap, value) in enumerate(zip(gaps, values, strict=True))
-    ]
+    values = [missing if gap and i else value for i, (gap, value) in enumerate(zip(gaps, values, strict=True))]
     shape = (len(outputs), n) if outputs else (n,)
     kind = torch.complex128 if quantity == "response" else torch.float64
     sigma = None
@@ -57,9 +51,7 @@ def any_measurements(draw):
         sigma = torch.tensor(draw(st.lists(POSITIVE, min_size=count, max_size=count)), dtype=torch.float64)
         sigma = draw(st.sampled_from([sigma.reshape(shape), sigma[0]]))
     f = sorted(draw(st.lists(POSITIVE, min_size=n, max_size=n)))
-    meta = draw(
-        st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.none(), max_size=2)
-    )
+    meta = draw(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.none(), max_size=2))
     return Measurements(f, quantity, torch.tensor(values, dtype=kind).reshape(shape), sigma, outputs, meta)
 
 

@@ -62,10 +62,7 @@ def test_the_decibels_are_those_in_the_file():
 
 def test_volts_without_an_input_voltage_are_said_to_be():
     data = read(SHARED / "e7_rlc_low_damp.csv")
-    assert (
-        "no input voltage column, so 'peak-to-peak voltage(volt)' is read as the ratio to an"
-        in data.understood
-    )
+    assert "no input voltage column, so 'peak-to-peak voltage(volt)' is read as the ratio to an" in data.understood
     assert data.sigma[:2].tolist() == [0.05, 0.05]
     assert "Input voltage:2V" in data.meta["comments"]
 

@@ -21,20 +21,14 @@ class Divider:
 
     def predict(self, f, quantity):
         share = self.shares if self.outputs else self.shares[0]
-        magnitude = (share + 0 * f).expand(
-            *self.batch, *(len(self.outputs),) * bool(self.outputs), f.shape[-1]
-        )
+        magnitude = (share + 0 * f).expand(*self.batch, *(len(self.outputs),) * bool(self.outputs), f.shape[-1])
         if quantity == "response":
             return magnitude * (0.6 - 0.8j)
-        return {"decibels": 20 * torch.log10(magnitude), "phase": -53.13 + 0 * magnitude}.get(
-            quantity, magnitude
-        )
+        return {"decibels": 20 * torch.log10(magnitude), "phase": -53.13 + 0 * magnitude}.get(quantity, magnitude)
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
-@pytest.mark.parametrize(
-    ("outputs", "batch"), [((), ()), (("low", "high"), ()), (("low", "high"), (4,)), ((), (4,))]
-)
+@pytest.mark.parametrize(("outputs", "batch"), [((), ()), (("low", "high"), ()), (("low", "high"), (4,)), ((), (4,))])
 def test_without_noise_it_is_the_prediction(quantity, outputs, batch):
     divider = Divider((0.9, 0.2), outputs, batch)
     data = simulate(divider, [10.0, 100.0, 1000.0], quantity)
@@ -65,9 +59,7 @@ def test_a_comparator_jitters_in_the_logarithm(share, lit):
 
 
 def test_the_seed_decides():
-    first, again, other = (
-        simulate(Divider(), torch.ones(5), noise=1.0, seed=seed).values for seed in (1, 1, 2)
-    )
+    first, again, other = (simulate(Divider(), torch.ones(5), noise=1.0, seed=seed).values for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     generator = torch.Generator().manual_seed(1)
@@ -110,9 +102,7 @@ def test_tones_are_even_in_the_logarithm_and_in_order():
     assert bool((f.diff() >= 0).all())
     share = torch.log10(f / 10.0) / 4.0
     expected = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
-    assert (
-        float((share - expected).abs().max()) < 0.012
-    )  # Kolmogorov and Smirnov, 0.6 % of draws are further off
+    assert float((share - expected).abs().max()) < 0.012  # Kolmogorov and Smirnov, 0.6 % of draws are further off
     assert torch.equal(f, tones(20_000, 10.0, 1e5, seed=3))
     assert not torch.equal(f, tones(20_000, 10.0, 1e5, seed=4))
 

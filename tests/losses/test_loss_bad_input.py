@@ -144,12 +144,7 @@ def test_any_function_serves():
     assert as_loss(mine) is mine
     for function in (nn.L1Loss(), nn.functional.l1_loss, lambda p, t: (p - t).abs().mean()):
         loss = as_loss(function)
-        assert (
-            isinstance(loss, Scalar)
-            and not loss.gauss_newton
-            and loss.quantity is None
-            and loss.deviance is None
-        )
+        assert isinstance(loss, Scalar) and not loss.gauss_newton and loss.quantity is None and loss.deviance is None
         assert loss(P, T) == nn.L1Loss()(P, T)
         assert (2 * loss + Squared())(P, T) == 2 * nn.L1Loss()(P, T) + Squared()(P, T)
     assert as_loss(lambda p, t: (p - t).abs().sum().reshape(1))(P, T).shape == ()

@@ -84,9 +84,7 @@ def test_pointwise_passes_gradcheck(name):
     assert gradcheck(LOSSES[name].pointwise, (prediction.requires_grad_(), target))
 
 
-@pytest.mark.parametrize(
-    "name", ["squared", "complex", "phase", "logistic-led", "huber", "cauchy", "shifted-mse"]
-)
+@pytest.mark.parametrize("name", ["squared", "complex", "phase", "logistic-led", "huber", "cauchy", "shifted-mse"])
 def test_pointwise_passes_gradgradcheck(name):
     prediction, target = case(LOSSES[name])
     assert gradgradcheck(LOSSES[name].pointwise, (prediction.requires_grad_(), target))
@@ -130,11 +128,7 @@ def test_a_missing_point_has_no_value_and_no_gradient(loss, shape):
     value = loss(free, target)
     (gradient,) = torch.autograd.grad(value, free)
     assert torch.isfinite(value) and (gradient[..., 2:5] == 0).all() and torch.isfinite(gradient.abs()).all()
-    filled = (
-        torch.where(torch.isnan(target), prediction, target)
-        if loss.quantity != "led"
-        else target.nan_to_num()
-    )
+    filled = torch.where(torch.isnan(target), prediction, target) if loss.quantity != "led" else target.nan_to_num()
     expected = loss.pointwise(prediction, filled)[..., kept].mean()
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
 
@@ -168,9 +162,9 @@ def test_float32_stays_float32(loss):
     prediction, target = case(loss, dtype=torch.float32)
     assert loss(prediction, target).dtype == torch.float32
     assert loss.pointwise(prediction, target).dtype == torch.float32
-    assert loss(
-        prediction[:1].squeeze(0) if loss.sigma is None else prediction, target[:1].squeeze(0)
-    ).dtype == (torch.float32)
+    assert loss(prediction[:1].squeeze(0) if loss.sigma is None else prediction, target[:1].squeeze(0)).dtype == (
+        torch.float32
+    )
     if loss.gauss_newton:
         d, c = loss.quadratic(prediction, target)
         assert d.dtype == prediction.dtype
@@ -221,9 +215,7 @@ def test_led_targets_may_be_booleans_or_integers(name):
     loss = LOSSES[name]
     prediction, target = case(loss)
     for kind in (torch.bool, torch.int64, torch.float32):
-        torch.testing.assert_close(
-            loss(prediction, target.to(kind)), loss(prediction, target), rtol=0, atol=0
-        )
+        torch.testing.assert_close(loss(prediction, target.to(kind)), loss(prediction, target), rtol=0, atol=0)
         torch.testing.assert_close(
             loss.pointwise(prediction, target.to(kind)), loss.pointwise(prediction, target), rtol=0, atol=0
         )
@@ -236,9 +228,7 @@ def test_counts_as_target_take_the_precision_of_the_prediction():
 def test_a_loss_is_moved_like_a_module():
     moved = Magnitude(sigma=SIGMA).to(torch.float32)
     assert moved.sigma.dtype == torch.float32
-    assert Magnitude(sigma=SIGMA).state_dict() == {}, (
-        "what is known about the noise is no weight to be loaded"
-    )
+    assert Magnitude(sigma=SIGMA).state_dict() == {}, "what is known about the noise is no weight to be loaded"
 
 
 def test_a_new_loss_needs_pointwise_alone():
@@ -253,9 +243,7 @@ def test_a_new_loss_needs_pointwise_alone():
         loss.quadratic(p, t)
 
 
-@pytest.mark.parametrize(
-    "name", ["magnitude-sigmas", "complex-sigmas", "phase", "logistic-led", "hard-led", "sum"]
-)
+@pytest.mark.parametrize("name", ["magnitude-sigmas", "complex-sigmas", "phase", "logistic-led", "hard-led", "sum"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_works_under_compile(name):
     prediction, target = case(LOSSES[name])

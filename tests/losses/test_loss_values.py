@@ -30,9 +30,7 @@ U = torch.log(P / HALF_POWER)
 
 
 def close(given, expected, tolerance=1e-12):
-    torch.testing.assert_close(
-        given, torch.as_tensor(expected, dtype=given.dtype), rtol=tolerance, atol=1e-15
-    )
+    torch.testing.assert_close(given, torch.as_tensor(expected, dtype=given.dtype), rtol=tolerance, atol=1e-15)
 
 
 @pytest.mark.parametrize("kind", [Squared, Magnitude, Decibel])
@@ -111,15 +109,12 @@ def test_logistic_curvature_is_the_exact_gauss_newton_one(k):
     # Fisher's information, the mean of d² over both states, is the same number.
     s = torch.sigmoid(k * U)
     information = (
-        s * loss.quadratic(P, torch.ones_like(P))[0] ** 2
-        + (1 - s) * loss.quadratic(P, torch.zeros_like(P))[0] ** 2
+        s * loss.quadratic(P, torch.ones_like(P))[0] ** 2 + (1 - s) * loss.quadratic(P, torch.zeros_like(P))[0] ** 2
     )
     torch.testing.assert_close(c, information * P**2 / k**2, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize(
-    "loss", [Squared(), Magnitude(sigma=0.3), Decibel(weights=T), ShiftedMSE()], ids=repr
-)
+@pytest.mark.parametrize("loss", [Squared(), Magnitude(sigma=0.3), Decibel(weights=T), ShiftedMSE()], ids=repr)
 def test_least_squares_curvature_is_the_exact_second_derivative(loss):
     target = LIT if loss.quantity == "led" else T
     p = P.clone().requires_grad_()
@@ -156,9 +151,7 @@ def test_logistic_led_pulls_even_a_magnitude_of_zero():
 
 def test_hinge_led_is_what_torch_calls_a_margin_ranking_loss():
     for margin in (0.0, 0.2):
-        expected = functional.margin_ranking_loss(
-            U, torch.zeros_like(U), 2 * LIT - 1, margin, reduction="none"
-        )
+        expected = functional.margin_ranking_loss(U, torch.zeros_like(U), 2 * LIT - 1, margin, reduction="none")
         close(HingeLed(margin=margin).pointwise(P, LIT), expected)
 
 

@@ -89,8 +89,10 @@ def test_an_unnamed_tensor_has_no_empty_first_line():
 
 
 def test_fixed_components_look_different_from_learned_ones():
-    line = {label: re.search(rf'label="{label}", (.*)\];', draw_graph(make("low-pass", {"R": 500.0}), 1e3).dot)[1]
-            for label in ("R = 500 Ω", "C = 1 µF")}
+    line = {
+        label: re.search(rf'label="{label}", (.*)\];', draw_graph(make("low-pass", {"R": 500.0}), 1e3).dot)[1]
+        for label in ("R = 500 Ω", "C = 1 µF")
+    }
     assert line == {"R = 500 Ω": "fillcolor=lightblue", "C = 1 µF": 'style="filled,dashed", fillcolor=white'}
 
 

@@ -210,7 +210,8 @@ BAD = {
     "something else": (lambda folder: plot_response(3.0), OptionError, "cannot draw a response of float"),
     "a fit of a module": (
         lambda folder: plot_response(cc.fit(torch.nn.Linear(1, 1), (torch.rand(9, 1), torch.rand(9, 1)))),
-        OptionError, "a fit of a Linear",
+        OptionError,
+        "a fit of a Linear",
     ),
     "no such board": (lambda folder: plot_response(cc.LowPass([1.0, 2.0]), board=2), OptionError, "expected 0 to 1"),
     "an unknown ending": (lambda folder: plot_response(cc.LowPass(1.0), folder / "a.gif"), OptionError, ".png, .svg"),

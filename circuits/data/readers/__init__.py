@@ -19,9 +19,7 @@ _LAST = "table"
 @cache
 def installed() -> tuple[ModuleType, ...]:
     """Every reader in this folder, the one for plain tables last."""
-    names = sorted(
-        (found.name for found in pkgutil.iter_modules(__path__)), key=lambda name: (name == _LAST, name)
-    )
+    names = sorted((found.name for found in pkgutil.iter_modules(__path__)), key=lambda name: (name == _LAST, name))
     return tuple(import_module(f"{__name__}.{name}") for name in names)
 
 

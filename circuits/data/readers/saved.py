@@ -67,9 +67,7 @@ def _description(text: str) -> dict | None:
 def _row(line: lines_of.Line, width: int) -> list[float]:
     cells = lines_of.split(line.text, ",")
     if len(cells) != width:
-        raise DataError(
-            f"line {line.number}: {len(cells)} cells; the first line of the file describes {width}"
-        )
+        raise DataError(f"line {line.number}: {len(cells)} cells; the first line of the file describes {width}")
     return [_number(cell, line.number) for cell in cells]
 
 
