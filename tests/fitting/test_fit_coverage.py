@@ -135,8 +135,9 @@ def test_shifted_mse_has_a_sandwich_of_the_size_of_the_scatter():
 def test_led_likelihood_covers_the_truth_under_jitter(sharpness: float | None, tones: int):
     data = cc.simulate(boards(cc.LowPass, {"R": 200.0}, 200), cc.tones(tones, seed=2), "led", noise=0.2, seed=6)
     found = cc.fit(boards(cc.LowPass, {"R": 500.0}, 200), data, losses.LogisticLed(sharpness=sharpness))
-    # a sharpness that is estimated from the same few tones near the corner comes out too high, the errors too small
-    assert (0.60 if sharpness else 0.54) <= covered(found, "R", 200.0) <= 0.76
+    # few of the tones lie near the corner, where the likelihood is not yet Gaussian: with 200 tones 60 % were measured,
+    # with 1000 tones 64 % (sharpness estimated) and 68 % (given), each ± 3.4 % from 200 draws
+    assert 0.56 <= covered(found, "R", 200.0) <= 0.76
 
 
 def test_hinge_errors_are_of_the_size_of_the_scatter_or_not_claimed():
