@@ -72,7 +72,6 @@ class Minimum:
     outcome: Outcome
     problems: list[Problem]
     stage: np.ndarray
-    losses_by_start: np.ndarray | None = None
     start: Tensor | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -198,7 +197,7 @@ def _side_by_side(problem: Problem, table: Tensor, plan: Plan) -> Minimum:
     rows = torch.arange(boards, device=table.device).repeat(starts)
     many = descend(problem.take(rows), table.reshape(-1, p), plan, None)
     loss = torch.where(many.outcome.loss.isnan(), torch.inf, many.outcome.loss).reshape(starts, boards)
-    best = _best_start(loss, many.stage.reshape(starts, boards))
+    best = loss.argmin(0).numpy(force=True)
     pick = torch.as_tensor(best * boards + np.arange(boards), device=table.device)
     chosen = pick.numpy(force=True)
     outcome = Outcome(
@@ -210,12 +209,7 @@ def _side_by_side(problem: Problem, table: Tensor, plan: Plan) -> Minimum:
     )
     problems = [problem.with_loss(one.loss) for one in many.problems]
     start = table.reshape(-1, p)[pick]
-    return Minimum(outcome, problems, many.stage[chosen], loss.numpy(force=True), start)
-
-
-def _best_start(loss: Tensor, stage: np.ndarray) -> np.ndarray:
-    """The start of lowest loss, board by board."""
-    return loss.argmin(0).numpy(force=True)
+    return Minimum(outcome, problems, many.stage[chosen], start)
 
 
 def _one_by_one(problem: Problem, table: Tensor, plan: Plan, recorder: Recorder | None) -> Minimum:
@@ -230,7 +224,6 @@ def _one_by_one(problem: Problem, table: Tensor, plan: Plan, recorder: Recorder 
     best = int(np.nanargmin(np.where(np.isnan(loss), np.inf, loss)[:, 0]))
     if recorder is not None:
         recorder.replace_by(recorders[best])
-    found[best].losses_by_start = loss
     return found[best]
 
 
