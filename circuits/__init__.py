@@ -34,7 +34,16 @@ if TYPE_CHECKING:
         iterate,
         load_fit,
     )
-    from circuits.views import draw_graph, plot_response
+    from circuits.views import (
+        draw_graph,
+        draw_schematic,
+        explore,
+        plot_contributions,
+        plot_history,
+        plot_loss_surface,
+        plot_response,
+        replay,
+    )
 
 _HOME = {
     "circuits.bode": ("Bode", "BodeBandPass"),
@@ -56,7 +65,16 @@ _HOME = {
         "iterate",
         "load_fit",
     ),
-    "circuits.views": ("draw_graph", "plot_response"),
+    "circuits.views": (
+        "draw_graph",
+        "draw_schematic",
+        "explore",
+        "plot_contributions",
+        "plot_history",
+        "plot_loss_surface",
+        "plot_response",
+        "replay",
+    ),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
@@ -85,12 +103,18 @@ __all__ = [
     "Stop",
     "TorchOptimiser",
     "draw_graph",
+    "draw_schematic",
+    "explore",
     "fit",
     "iterate",
     "load_fit",
     "log_grid",
+    "plot_contributions",
+    "plot_history",
+    "plot_loss_surface",
     "plot_response",
     "read",
+    "replay",
     "simulate",
     "tones",
 ]

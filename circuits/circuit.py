@@ -229,6 +229,12 @@ class Circuit(nn.Module):
         wrong = f[~is_fine][0].item()
         raise FrequencyError(f"frequency {wrong:g} Hz; expected positive, finite hertz: leave that point out")
 
+    def _repr_html_(self) -> str | None:
+        """Components, schematic and a small plot for a notebook."""
+        from circuits.views.page import circuit_html  # looked up only when somebody is there to see it
+
+        return circuit_html(self)
+
     def extra_repr(self) -> str:
         """Components in engineering notation."""
         from circuits.notation import format  # imported where a person reads: predicting needs no notation

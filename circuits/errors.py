@@ -37,6 +37,14 @@ class GraphvizMissing(OhmgradError, RuntimeError):
     """A picture was asked for and the program that draws it is not installed."""
 
 
+class NotebookMissing(OhmgradError, RuntimeError):
+    """Something that moves was asked for where no notebook is around to show it."""
+
+
+class WorkerError(OhmgradError, RuntimeError):
+    """A process that shared the work of a fit died, raised or fell silent."""
+
+
 class UnknownName(OhmgradError, LookupError):
     """A name that is not in the list; the message shows the list.
 

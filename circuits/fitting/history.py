@@ -9,6 +9,7 @@ from torch import Tensor
 
 from circuits.fitting.coordinates import Coordinates
 from circuits.fitting.methods.method import State
+from losses import Loss
 
 CHUNK = 1024
 """Steps that are kept as loose tensors before they are packed into one: a step then costs no copy of its own."""
@@ -24,6 +25,7 @@ class History:
         loss: `(steps + 1, boards)`.
         gradient: `(steps + 1, boards, p)`, with respect to the coordinates (the values themselves where they are
             linear, their logarithms where they are logarithmic).
+        walks: (first row, loss) of each walk, one for every stage of the loss; empty in a history read from a file.
 
     A board that has stopped keeps the numbers of its last step.
     """
@@ -32,6 +34,7 @@ class History:
     values: Tensor
     loss: Tensor
     gradient: Tensor
+    walks: tuple[tuple[int, Loss], ...] = ()
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -39,6 +42,10 @@ class History:
     def of(self, name: str) -> Tensor:
         """Walk of one value, `(steps + 1, boards)`."""
         return self.values[..., self.names.index(name)]
+
+    def loss_at(self, step: int) -> Loss | None:
+        """The loss that was walked at a row; None in a history read from a file."""
+        return next((loss for first, loss in reversed(self.walks) if first <= step), None)
 
 
 @dataclass
@@ -49,6 +56,11 @@ class Recorder:
     names: tuple[str, ...]
     loose: list[tuple[Tensor, ...]] = field(default_factory=list)
     packed: list[tuple[Tensor, ...]] = field(default_factory=list)
+    walks: list[tuple[int, Loss]] = field(default_factory=list)
+
+    def begin(self, loss: Loss) -> None:
+        """What follows is a walk down this loss."""
+        self.walks.append((CHUNK * len(self.packed) + len(self.loose), loss))
 
     def record(self, state: State, rows: Tensor | None) -> None:
         """Remember one step."""
@@ -62,7 +74,7 @@ class Recorder:
 
     def replace_by(self, other: Recorder) -> None:
         """Remember another walk in place of this one."""
-        self.loose, self.packed = other.loose, other.packed
+        self.loose, self.packed, self.walks = other.loose, other.packed, other.walks
 
     def _pack(self) -> None:
         self.packed.append(tuple(torch.stack(column) for column in zip(*self.loose, strict=True)))
@@ -70,7 +82,8 @@ class Recorder:
 
     def history(self, coordinates: Coordinates) -> History:
         """Everything recorded so far."""
+        packed = [*self.packed]
         if self.loose:
-            self._pack()
-        x, loss, gradient = (torch.cat(column) for column in zip(*self.packed, strict=True))
-        return History(self.names, coordinates.values(x), loss, gradient)
+            packed.append(tuple(torch.stack(column) for column in zip(*self.loose, strict=True)))
+        x, loss, gradient = (torch.cat(column) for column in zip(*packed, strict=True))
+        return History(self.names, coordinates.values(x), loss, gradient, tuple(self.walks))

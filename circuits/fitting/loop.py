@@ -202,6 +202,8 @@ class Outcome:
 def run(problem: Problem, method: Method, stop: Stop, x: Tensor, recorder: Recorder | None, bar: Bar) -> Outcome:
     """Walk to the end, keeping the best state; Ctrl-C ends the walk and keeps what there is."""
     outcome = Outcome.none_yet(x)
+    if recorder is not None:
+        recorder.begin(problem.loss)
     try:
         for step in walk(problem, method, stop, x):
             outcome.take_in(step)

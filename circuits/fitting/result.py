@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from functools import cached_property
 from typing import Any
 
@@ -12,18 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from circuits.circuit import Circuit
+from circuits.errors import OptionError
+from circuits.fitting.convergence import Convergence, convergence_at
 from circuits.fitting.corners import corner_slopes, held_fixed
 from circuits.fitting.history import History, Recorder
 from circuits.fitting.identifiability import judge, strong_pairs
 from circuits.fitting.minimisation import Minimum
 from circuits.fitting.misfit import misfit_of
 from circuits.fitting.problem import Problem, led_term
+from circuits.fitting.shown import Shown
 from circuits.fitting.stopping import CONVERGED
 from circuits.fitting.uncertainty import Information, blunt_led_problem, covariance, information
 from circuits.fitting.version_space import explains_every_led, led_intervals
 
 
-class Fit:
+class Fit(Shown):
     """The result of `circuits.fit`.
 
     For one board the properties below are plain numbers; for a batch of boards they have the batch's shape.
@@ -347,26 +349,43 @@ class Fit:
         """A sentence on how well the data are explained, or a list of them for a batch."""
         return self._misfit[1] if self.batch_shape else self._misfit[1][0]
 
-    # how it shows itself
+    # looking back at the walk
 
-    def __str__(self) -> str:
-        from circuits.fitting.table import describe  # the table printer is loaded only to print
+    def final_problem(self, board: int = 0) -> Problem:
+        """The problem of one board on its own, with the loss of the stage that it ended with."""
+        problem = self._found.problems[int(self._found.stage[self._checked(board)])]
+        return self._alone(problem, board)
 
-        return describe(self)
+    def problem_at(self, step: int, board: int = 0) -> Problem:
+        """The problem of one board with the loss that was walked at this row of the history.
+
+        Raises:
+            OptionError: no history, no such step, or no such board.
+        """
+        history = self.history
+        if history is None:
+            raise OptionError("this fit kept no history, so no step can be looked at; fit again with history=True")
+        rows = len(history)
+        if not -rows <= step < rows:
+            raise OptionError(f"no step {step} in a history of steps 0 to {rows - 1}")
+        loss = history.loss_at(step % rows)
+        board = self._checked(board)
+        return self.final_problem(board) if loss is None else self._alone(self.problem.with_loss(loss), board)
+
+    def _alone(self, problem: Problem, board: int) -> Problem:
+        return problem.take(torch.tensor([board], device=self.end.device)) if self.batch_shape else problem
+
+    def _checked(self, board: int) -> int:
+        boards = len(self.end)
+        if not 0 <= board < boards:
+            raise OptionError(f"no board {board}; expected 0 to {boards - 1}")
+        return board
+
+    def convergence(self, board: int = 0) -> Convergence:
+        """Which learning rates of gradient descent are stable where this board ended, and how quick they are."""
+        return convergence_at(self.final_problem(board), self.end[board : board + 1])
 
     def __repr__(self) -> str:
         state = "converged" if np.all(np.asarray(self.converged)) else "not converged"
         shape = f" on {tuple(self.batch_shape)} boards" if self.batch_shape else ""
         return f"Fit({type(self.circuit).__name__}{shape}, {', '.join(self.values)}: {state})"
-
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the data and the fit, and save the picture where a path is given; returns the matplotlib figure."""
-        from circuits.views import plot_response  # a view of a fit; nothing else here knows of pictures
-
-        return plot_response(self, path)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to a JSON file, replacing it in one step; `circuits.load_fit` reads it back."""
-        from circuits.fitting.storage import save
-
-        save(self, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +11,11 @@ from torch import Tensor
 from circuits.circuit import Circuit
 from circuits.fitting.history import History
 from circuits.fitting.identifiability import strong_pairs
+from circuits.fitting.shown import Shown
 
 
 @dataclass(frozen=True)
-class SavedFit:
+class SavedFit(Shown):
     """A fit read back from a file: the same account as `Fit`, without the problem that it came from."""
 
     circuit: Circuit | None
@@ -46,14 +46,3 @@ class SavedFit:
     strong_correlations = property(
         lambda self: strong_pairs(self.names, self.correlation) if not self.batch_shape else []
     )
-
-    def __str__(self) -> str:
-        from circuits.fitting.table import describe  # the table printer is loaded only to print
-
-        return describe(self)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it again."""
-        from circuits.fitting.storage import save
-
-        save(self, path)

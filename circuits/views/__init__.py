@@ -1,6 +1,55 @@
-"""Pictures: the computation graph of a circuit, and its response over what was measured."""
+"""Pictures of a fit, a circuit or measurements, each by one call; loaded when they are first used."""
 
-from circuits.views.graph import Graph, draw_graph
-from circuits.views.response import plot_response
+from __future__ import annotations
 
-__all__ = ["Graph", "draw_graph", "plot_response"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from circuits.views.bench import Explorer, explore
+    from circuits.views.graph import Graph, draw_graph
+    from circuits.views.playback import Replay, replay
+    from circuits.views.pull import plot_contributions
+    from circuits.views.response import plot_response
+    from circuits.views.schematic import Schematic, draw_schematic
+    from circuits.views.style import shade_band
+    from circuits.views.surface import plot_loss_surface
+    from circuits.views.walk import plot_history
+
+_HOME = {
+    "circuits.views.bench": ("Explorer", "explore"),
+    "circuits.views.graph": ("Graph", "draw_graph"),
+    "circuits.views.playback": ("Replay", "replay"),
+    "circuits.views.pull": ("plot_contributions",),
+    "circuits.views.response": ("plot_response",),
+    "circuits.views.schematic": ("Schematic", "draw_schematic"),
+    "circuits.views.style": ("shade_band",),
+    "circuits.views.surface": ("plot_loss_surface",),
+    "circuits.views.walk": ("plot_history",),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Explorer",
+    "Graph",
+    "Replay",
+    "Schematic",
+    "draw_graph",
+    "draw_schematic",
+    "explore",
+    "plot_contributions",
+    "plot_history",
+    "plot_loss_surface",
+    "plot_response",
+    "replay",
+    "shade_band",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name from its module when it is first used (PEP 562): a plot needs no widgets, a widget no Graphviz."""
+    if name not in _MODULE:
+        raise AttributeError(f"module 'circuits.views' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(_MODULE[name]), name)
+    globals()[name] = value
+    return value
