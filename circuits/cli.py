@@ -1,4 +1,4 @@
-"""The `circuits` command: `fit`, `simulate` and `graph`. Torch is loaded once the options are understood."""
+"""The `circuits` command: `fit`, `simulate`, `graph`, `schematic`. Torch is loaded once the options are understood."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
         print(f"circuits (ohmgrad) {__version__}")
         return DONE
-    commands = {"fit": _fit, "simulate": _simulate, "graph": _graph}
+    commands = {"fit": _fit, "simulate": _simulate, "graph": _graph, "schematic": _schematic}
     if options.command is None:
         raise OptionError(f"no command; expected one of {', '.join(commands)}: see circuits --help")
     return commands[options.command](options)
@@ -103,7 +103,9 @@ def _check_places(options: argparse.Namespace) -> None:
         from circuits.views.response import format_of
 
         format_of(options.plot)
-    for path in (options.plot, options.json):
+    if options.report is not None and Path(options.report).suffix.lower() not in (".html", ".htm"):
+        raise OptionError(f"cannot write a report to {options.report!r}; its name must end in .html")
+    for path in (options.plot, options.report, options.json):
         if path is not None and not Path(path).parent.is_dir():
             raise DataError(f"cannot write {path}: there is no folder {Path(path).parent}; make it first")
 
@@ -114,6 +116,9 @@ def _write_results(result: Fit, options: argparse.Namespace) -> list[str]:
     if options.plot is not None:
         result.plot(options.plot)
         written.append(f"picture: {options.plot}")
+    if options.report is not None:
+        result.report(options.report)
+        written.append(f"report: {options.report}")
     if options.json is not None:
         result.save(options.json)
         written.append(f"results: {options.json}")
@@ -230,16 +235,28 @@ def _csv_text(data: Measurements) -> str:
         return path.read_text(encoding="utf-8")
 
 
-# graph
+# pictures
 
 
 def _graph(options: argparse.Namespace) -> int:
     from circuits.views.graph import draw_graph
 
     circuit = _with_defaults(options.circuit, _component_values(options))
-    graph = draw_graph(circuit, options.at, options.out)
-    if options.out is None:
-        sys.stdout.write(graph.dot)
+    graph = draw_graph(circuit, options.at, options.out, values=options.show_values, gradients=options.gradients)
+    return _shown("graph", options.out, graph.dot)
+
+
+def _schematic(options: argparse.Namespace) -> int:
+    from circuits.views.schematic import draw_schematic
+
+    circuit = _with_defaults(options.circuit, _component_values(options))
+    return _shown("schematic", options.out, draw_schematic(circuit, options.out).svg + "\n")
+
+
+def _shown(what: str, path: str | None, text: str) -> int:
+    """Say where the picture was written, or print it as text."""
+    if path is None:
+        sys.stdout.write(text)
     else:
-        print(f"graph: {options.out}")
+        print(f"{what}: {path}")
     return DONE

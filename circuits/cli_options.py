@@ -30,7 +30,8 @@ _EXAMPLES = """examples:
   circuits fit bench.csv --plot organ.png
   circuits fit sweep.csv --circuit low-pass --fix C=100n --start R=4k7 --quantity decibels
   circuits simulate low-pass R=4k7 C=100n --grid 50 --from 10 --to 100k --noise 0.01 --out sweep.csv
-  circuits graph color-organ low.R=200 --at 1k --out graph.svg
+  circuits graph color-organ low.R=200 --at 1k --values --out graph.svg
+  circuits schematic low-pass R=500 --out filter.svg
 
 Values are written as engineers do: 4700, 4.7k, 4k7, R47, 100n, 1M5, 1Meg.
 Exit status: 0 done; 1 the fit did not converge or does not explain the data; 2 bad input."""
@@ -45,7 +46,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options as typed; `command` is "fit", "simulate" or "graph".
+    """The options as typed; `command` is "fit", "simulate", "graph" or "schematic".
 
     Raises:
         OptionError: something that cannot be followed.
@@ -56,7 +57,11 @@ def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
-    if options.command in ("simulate", "graph"):  # values may stand behind options, where argparse does not look
+    if options.command in (
+        "simulate",
+        "graph",
+        "schematic",
+    ):  # values may stand behind options, where argparse does not look
         options.values += [text for text in rest if "=" in text and not text.startswith("-")]
         rest = [text for text in rest if text not in options.values]
     if rest:
@@ -94,11 +99,12 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="say which version this is, and leave")
-    commands = parser.add_subparsers(dest="command", metavar="{fit,simulate,graph}", title="commands")
+    commands = parser.add_subparsers(dest="command", metavar="{fit,simulate,graph,schematic}", title="commands")
     for name, add, summary in (
         ("fit", _fit, "fit a circuit to a file of measurements"),
         ("simulate", _simulate, "make measurements as a circuit would give them"),
         ("graph", _graph, "draw the autograd graph of a circuit"),
+        ("schematic", _schematic, "draw the schematic of a circuit with the values of its parts"),
     ):
         add(commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.", allow_abbrev=False))
     return parser
@@ -118,6 +124,7 @@ def _fit(parser: argparse.ArgumentParser) -> None:
     add("--starts", metavar="N", type=_count, help="try N starts, and keep the best result")
     add("--seed", metavar="N", type=_seed, default=0, help="of the further starts; 0")
     add("--plot", metavar="FILE", help="write the picture to a .png, .svg or .pdf file")
+    add("--report", metavar="FILE", help="write a page with everything that was found to a .html file")
     add("--json", metavar="FILE", help="write everything that was found to a JSON file")
 
 
@@ -138,7 +145,14 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
 def _graph(parser: argparse.ArgumentParser) -> None:
     _circuit(parser)
     parser.add_argument("--at", metavar="HZ", type=_value("Hz"), default=1e3, help="the frequency; 1k")
+    parser.add_argument("--values", dest="show_values", action="store_true", help="show what each node computes")
+    parser.add_argument("--gradients", action="store_true", help="show the derivative of |H| by each node")
     parser.add_argument("--out", metavar="FILE", help="a .svg, .png, .pdf or .dot file; DOT text on standard output")
+
+
+def _schematic(parser: argparse.ArgumentParser) -> None:
+    _circuit(parser)
+    parser.add_argument("--out", metavar="FILE", help="a .svg, .png or .pdf file; SVG text on standard output")
 
 
 def _circuit(parser: argparse.ArgumentParser) -> None:

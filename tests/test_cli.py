@@ -167,6 +167,12 @@ BAD_FILES = {
     "a seed of words": (SWEEP, [*LOW, "--seed", "x"], "'x' is no seed"),
     "a picture of an unknown kind": (SWEEP, [*LOW, "--plot", "a.gif"], r"must end in \.png, \.svg"),
     "a picture with no place to go": (SWEEP, [*LOW, "--plot", "no/such/a.png"], "there is no folder no/such; make it"),
+    "a report of an unknown kind": (SWEEP, [*LOW, "--report", "a.pdf"], r"its name must end in \.html"),
+    "a report with no place to go": (
+        SWEEP,
+        [*LOW, "--report", "no/such/a.html"],
+        "there is no folder no/such; make it",
+    ),
     "results with no place to go": (SWEEP, [*LOW, "--json", "no/such/a.json"], "there is no folder no/such"),
     "an unknown option": (SWEEP, [*LOW, "--plott", "a.png"], "cannot follow --plott a.png; see circuits fit --help"),
     "an abbreviated option": (SWEEP, ["--circ", "low-pass"], "cannot follow --circ"),
@@ -183,7 +189,7 @@ def test_a_bad_fit_is_one_line_and_status_2(case, run, file):
 
 
 BAD_COMMANDS = {
-    "nothing": ([], "no command; expected one of fit, simulate, graph"),
+    "nothing": ([], "no command; expected one of fit, simulate, graph, schematic"),
     "an unknown command": (["fitt"], "fitt"),
     "no file": (["fit"], "required: FILE"),
     "a missing file": (["fit", "no_such.csv"], "cannot read 'no_such.csv'"),
@@ -207,6 +213,11 @@ BAD_COMMANDS = {
     "no place for the data": (["simulate", "low-pass", "--out", "no/such/data.csv"], "cannot write"),
     "an unknown circuit to draw": (["graph", "organ"], "no circuit 'organ'; known: low-pass"),
     "a graph at no frequency": (["graph", "low-pass", "--at", "0"], "frequency 0 Hz"),
+    "an unknown component to draw": (["schematic", "low-pass", "L=1"], "no component 'L'; known: R, C"),
+    "an unknown schematic": (["schematic", "organ"], "no circuit 'organ'; known: low-pass"),
+    "a schematic of an unknown kind": (["schematic", "low-pass", "--out", "a.dot"], "must end in .png, .svg, .pdf"),
+    "a schematic with no place to go": (["schematic", "low-pass", "--out", "no/such/a.svg"], "cannot write"),
+    "a schematic at a frequency": (["schematic", "low-pass", "--at", "1k"], "cannot follow --at 1k"),
     "a graph of an unknown kind": (["graph", "low-pass", "--out", "graph.bmp"], "must end in .dot, .svg"),
 }
 
@@ -284,7 +295,7 @@ def test_graph_prints_dot_with_every_component(name, run):
     status, out, complaints = run("graph", name)
     assert (status, complaints) == (0, [])
     assert out.startswith("digraph {") and out.endswith("}\n")
-    assert all(out.count(f"{component} = ") == 1 for component in cc.catalogue.component_names(name))
+    assert all(out.count(f'"{component} = ') == 1 for component in cc.catalogue.component_names(name))
 
 
 def test_graph_is_written_where_asked(run, tmp_path):
@@ -294,11 +305,45 @@ def test_graph_is_written_where_asked(run, tmp_path):
     assert "R = 1.5 MΩ" in dot and "|H(2.2 kHz)|" in dot
 
 
+def test_graph_shows_values_and_gradients_when_asked(run):
+    plain, more = (run("graph", "low-pass", "R=500", *options)[1] for options in ([], ["--values", "--gradients"]))
+    assert "∂" not in plain and "3.142" not in plain
+    assert "= 3.142" in more and "∂|H|/∂R = −0.0005508 /Ω" in more
+    assert "= 3.142" in run("graph", "low-pass", "--values", "R=500")[1]
+
+
 def test_graph_without_graphviz_says_how_to_get_it(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
     status, out, complaints = run("graph", "low-pass", "--out", tmp_path / "graph.svg")
     assert (status, out) == (2, "") and len(complaints) == 1
     assert "apt-get install graphviz" in complaints[0]
+
+
+# schematic
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_schematic_prints_svg_with_every_component(name, run):
+    status, out, complaints = run("schematic", name)
+    assert (status, complaints) == (0, [])
+    assert out.startswith("<svg ") and out.endswith("</svg>\n")
+    assert all(out.count(f">{component} = ") == 1 for component in cc.catalogue.component_names(name))
+
+
+def test_schematic_is_written_where_asked(run, tmp_path):
+    path = tmp_path / "filter.svg"
+    status, out, _ = run("schematic", "low-pass", "--out", path, "R=4k7", "C=100n")
+    assert (status, out) == (0, f"schematic: {path}\n")
+    assert "R = 4.7 kΩ" in path.read_text("utf-8") and "C = 100 nF" in path.read_text("utf-8")
+
+
+def test_a_report_is_written_where_asked(run, file, tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    monkeypatch.setattr(cc.Fit, "report", lambda fit, path: Path(path).write_text(repr(fit)), raising=False)
+    status, out, _ = run("fit", file(SWEEP), "--circuit", "low-pass", "--report", path)
+    assert status == 0 and f"report: {path}" in out
+    assert path.read_text("utf-8").startswith("Fit(LowPass")
 
 
 # help
@@ -311,7 +356,7 @@ def test_the_names_in_the_help_are_those_that_there_are():
     assert tuple(QUANTITIES) == cli_options.QUANTITIES
 
 
-@pytest.mark.parametrize("arguments", ["--help", "fit --help", "simulate -h", "graph -h", "--version"])
+@pytest.mark.parametrize("arguments", ["--help", "fit --help", "simulate -h", "graph -h", "schematic -h", "--version"])
 def test_help_and_version_are_status_0(arguments, run):
     status, out, complaints = run(*arguments.split())
     assert (status, complaints) == (0, []) and out.startswith(("usage: circuits", "circuits (ohmgrad)"))
@@ -319,7 +364,8 @@ def test_help_and_version_are_status_0(arguments, run):
 
 def test_the_examples_in_the_help_are_understood():
     lines = re.findall(r"^  circuits (.*)$", cli_options._EXAMPLES, re.M)
-    assert [cli_options.read_options(line.split()).command for line in lines] == ["fit", "fit", "simulate", "graph"]
+    commands = [cli_options.read_options(line.split()).command for line in lines]
+    assert commands == ["fit", "fit", "simulate", "graph", "schematic"]
 
 
 # the process

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from circuits.errors import OptionError
 from circuits.files import replace_file
 from circuits.notation import format as engineering
 from circuits.views import dot_text, graphviz_program
+from circuits.views.sketch import Sketch, nodes_of
+from circuits.views.trace import FREQUENCY, Trace
 
 FORMATS = ("dot", *graphviz_program.FORMATS)
 _DISTUTILS = "(The distutils package is deprecated|distutils Version classes are deprecated)"
@@ -55,6 +59,12 @@ class Graph:
         """
         replace_file(path, self.render(_format_of(path)))
 
+    @property
+    def labels(self) -> list[str]:
+        """What stands in the nodes, in the order in which the text lists them."""
+        found = re.findall(r'^    n\d+ \[label="((?:[^"\\]|\\.)*)"', self.dot, re.M)
+        return [re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], text) for text in found]
+
     def __str__(self) -> str:
         return self.dot
 
@@ -71,42 +81,66 @@ class Graph:
         return {"text/plain": self.dot} | ({"image/svg+xml": svg} if svg else {})
 
 
-def draw_graph(circuit: nn.Module, f: Any, path: str | os.PathLike[str] | None = None) -> Graph:
-    """Draw how autograd sees a circuit: from its components, through every operation, to |H(f)|.
+def draw_graph(
+    circuit: nn.Module,
+    f: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    values: bool = False,
+    gradients: bool = False,
+) -> Graph:
+    r"""Draw how autograd sees a circuit: from its components, through every operation, to |H(f)|.
 
     Every component is a leaf named with its value and unit, the fixed ones dashed; a component that serves under
-    several names is one leaf with all of them. The circuit is left as it is: the graph is that of a copy.
+    several names is one leaf with all of them. Every operation is named, and beside it stands the term that it
+    computes: `mul — 2πf·R·C`. A term that is long or used again gets a name of its own, `x = 2πf·R·C`, which the others
+    use. The circuit is left as it is: the graph is that of a copy.
 
     Args:
         circuit: a circuit, or any module with named parameters (large ones are shown by their shape).
         f: frequency in hertz, `(n,)` or a number; for another module its input.
         path: where to write the picture, as `Graph.save` does; None writes nothing.
+        values: whether each node shows what it computes: the numbers, or from the smallest to the largest.
+        gradients: whether each shows the derivative of the output by it, ∂|H|/∂R in 1/Ω; of the sum of all outputs
+            where there are several.
 
     Returns:
         The graph; `graph.dot` is its text whether Graphviz is installed or not.
 
     Raises:
-        GraphvizMissing: a picture is asked for and the program `dot` is not installed.
+        GraphvizMissing: a picture is asked for and nothing that could draw it is installed.
         FrequencyError: a frequency that is not positive and finite.
-        OptionError: no module, no tensor from it, or an unknown ending of the path.
+        OptionError: no module, no tensor from it, gradients of a complex output, or an unknown ending of the path.
 
     Reference: S. Zagoruyko, PyTorchViz, https://github.com/szagoruyko/pytorchviz.
 
     >>> from circuits.filters import LowPass
-    >>> graph = draw_graph(LowPass(R=500.0, C=1e-6), f=1000.0)
-    >>> [name for name in ("R = 500 Ω", "C = 1 µF", "|H(1 kHz)|") if f'label="{name}"' in graph.dot]
-    ['R = 500 Ω', 'C = 1 µF', '|H(1 kHz)|']
+    >>> graph = draw_graph(LowPass(R=500.0, C=1e-6), f=1000.0, values=True)
+    >>> for label in graph.labels:
+    ...     print(label.replace("\n", " "))
+    |H(1 kHz)| = 0.3033
+    reciprocal — 1/√(1+x²) = 0.3033
+    hypot — √(1+x²) = 3.297
+    clamp — x = 2πf·R·C = 3.142
+    mul — 2πf·R·C = 3.142
+    mul — 2π·R·C = 0.003142
+    mul — R·C = 0.0005
+    R = 500 Ω
+    C = 1 µF
     """
     if not isinstance(circuit, nn.Module):
         raise OptionError(f"cannot draw a {type(circuit).__name__}; expected a circuit or any torch.nn.Module")
     if path is not None:
         _format_of(path)
-    leaves = _leaves(circuit)
-    output = _traced(circuit, f, leaves)
+    trace, output, leaves = _traced(circuit, f, values)
     labels = _labels(circuit)
-    named = {_output_label(circuit, f): output} | {labels[name]: leaf for name, leaf in leaves.items()}
-    fixed = {labels[name] for name, p in circuit.named_parameters() if not p.requires_grad}
-    graph = Graph(dot_text.write(_torchviz(output, named), list(labels.values()), fixed))
+    outputs = circuit.outputs if isinstance(circuit, Circuit) else ()
+    nodes = nodes_of(output)  # kept, so that torchviz meets each under the same address
+    sketch = Sketch(trace, output, nodes, leaves, labels, _symbol(circuit, f), outputs)
+    statements = _torchviz(output, leaves)  # before any backward pass, as it wants it
+    texts = sketch.texts(_units(circuit), values, gradients)
+    fixed = [labels[name] for name, p in circuit.named_parameters() if not p.requires_grad]
+    graph = Graph(dot_text.write(statements, texts, list(labels.values()), fixed))
     if path is not None:
         graph.save(path)
     return graph
@@ -128,14 +162,16 @@ def _leaves(module: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _traced(module: nn.Module, f: Any, leaves: dict[str, Tensor]) -> Tensor:
-    """What the module returns for the copies, with its graph; nothing of the module's own is touched."""
+def _traced(module: nn.Module, f: Any, values: bool) -> tuple[Trace, Tensor, dict[str, Tensor]]:
+    """What the module returns for a copy of its parameters, and how; nothing of the module's own is touched."""
+    leaves = _leaves(module)
     if not isinstance(module, Circuit) and not isinstance(f, (Tensor, tuple)):
         own = next(iter(leaves.values()), torch.empty(()))
         f = torch.as_tensor(f, dtype=own.dtype if own.is_floating_point() else None, device=own.device)
     inputs = f if isinstance(f, tuple) and not isinstance(module, Circuit) else (f,)
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    with torch.enable_grad():
+    trace = Trace(_input_names(module, inputs) | buffers | leaves, frequency=f, keep_values=values)
+    with torch.enable_grad(), trace:
         output = torch.func.functional_call(module, leaves | buffers, inputs)
     if not isinstance(output, Tensor) or not output.requires_grad:
         what = "which depends on no parameter" if isinstance(output, Tensor) else "and a graph leads to one tensor"
@@ -143,17 +179,30 @@ def _traced(module: nn.Module, f: Any, leaves: dict[str, Tensor]) -> Tensor:
             f"{type(module).__name__} returned a {type(output).__name__}, {what}; draw a module whose output is a "
             "tensor computed from its parameters"
         )
-    return output
+    return trace, output, leaves
 
 
-def _labels(module: nn.Module) -> dict[str, str]:
-    """`R = 500 Ω` by name; the names of a shared parameter stand side by side: `low.C = high.C = 1 µF`."""
-    units = {
+def _input_names(module: nn.Module, inputs: tuple[Any, ...]) -> dict[str, Tensor]:
+    """What a term calls the tensors that go in."""
+    name = FREQUENCY if isinstance(module, Circuit) else "input"
+    tensors = [value for value in inputs if isinstance(value, Tensor)]
+    names = [name] if len(tensors) == 1 else [f"{name}_{i}" for i in range(1, len(tensors) + 1)]
+    return dict(zip(names, tensors, strict=True))
+
+
+def _units(module: nn.Module) -> dict[str, str]:
+    """Unit of every component of every circuit in a module, by dotted name."""
+    return {
         f"{path}.{name}" if path else name: unit
         for path, part in module.named_modules()
         if isinstance(part, Circuit)
         for name, unit in part.units().items()
     }
+
+
+def _labels(module: nn.Module) -> dict[str, str]:
+    """`R = 500 Ω` by name; the names of a shared parameter stand side by side: `low.C = high.C = 1 µF`."""
+    units = _units(module)
     names: dict[int, list[str]] = {}
     for name, p in module.named_parameters(remove_duplicate=False):
         names.setdefault(id(p), []).append(name)
@@ -168,24 +217,24 @@ def _label(names: list[str], parameter: Tensor, unit: str) -> str:
     return " = ".join(shown)
 
 
-def _output_label(module: nn.Module, f: Any) -> str:
-    """What the graph leads to: `|H(1 kHz)|`."""
+def _symbol(module: nn.Module, f: Any) -> tuple[str, str]:
+    """What the graph leads to, in full and in short: `|H(1 kHz)|`, `|H|`."""
     if not isinstance(module, Circuit):
-        return "output"
+        return "output", "output"
     try:
-        return f"|H({engineering(float(f), 'Hz')})|"
+        return f"|H({engineering(float(f), 'Hz')})|", "|H|"
     except (TypeError, ValueError, RuntimeError):  # several frequencies
-        return "|H(f)|"
+        return "|H(f)|", "|H|"
 
 
-def _torchviz(output: Tensor, named: dict[str, Tensor]) -> list[str]:
+def _torchviz(output: Tensor, named: Mapping[str, Tensor]) -> list[str]:
     """The statements that torchviz writes, without the warnings about the package that it compares versions with."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", _DISTUTILS, DeprecationWarning)
         from torchviz import make_dot  # loaded only to draw
 
         try:
-            return make_dot(output, params=named).body
+            return make_dot(output, params=dict(named)).body
         except RecursionError:
             raise OptionError(
                 "the graph is deeper than can be walked, some thousand operations in a row; draw a smaller part"
