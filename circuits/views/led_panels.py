@@ -26,6 +26,9 @@ def draw_curves(axes: Axes, scene: Scene) -> None:
             )
     axes.set_ylabel("magnitude |H|")
     axes.set_ylim(0.0, 1.04)
+    if scene.curve is not None and scene.spread:
+        for k, (curve, error) in enumerate(zip(scene.curve.values, scene.spread[0], strict=True)):
+            style.shade_band(axes, scene.curve.f, curve - error, curve + error, output=k)
     if scene.threshold is not None:
         axes.axhline(scene.threshold, color=style.INK, linewidth=1.0, zorder=1.5)
         axes.annotate(

@@ -43,8 +43,8 @@ def views_of(quantity: str) -> tuple[View, ...]:
     return _COMPLEX if quantity == "response" else (_PLAIN[quantity],)
 
 
-def draw_values(axes: Axes, scene: Scene, view: View) -> None:
-    """The measured points with their error bars, the fitted curve, and dashed the curve of the start."""
+def draw_values(axes: Axes, scene: Scene, view: View, spread: Array | None = None) -> None:
+    """The measured points with their error bars, the fitted curve in its band, and dashed the curve of the start."""
     for k in range(len(scene.outputs)):
         if scene.observed is not None:
             _points(axes, scene.observed.f, *_with_spread(scene.observed, view, k), k)
@@ -52,6 +52,10 @@ def draw_values(axes: Axes, scene: Scene, view: View) -> None:
             _curve(axes, scene.start, view, k, linestyle=style.START, linewidth=1.3, alpha=0.6)
         if scene.curve is not None:
             _curve(axes, scene.curve, view, k, linestyle=style.line(k), linewidth=2.2)
+    if scene.curve is not None and spread is not None:
+        for k, (curve, error) in enumerate(zip(scene.curve.values, spread, strict=True)):
+            middle = _unbroken(view, curve)
+            style.shade_band(axes, scene.curve.f, middle - error, middle + error, output=k)
     axes.set_ylabel(view.label)
     if view.is_angle:
         _quarter_turns(axes)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from circuits.circuit import Circuit
 from circuits.data import Measurements
@@ -98,7 +100,7 @@ def _numeric_figure(scene: Scene) -> Figure:
     figure, panels = _panels(scene, heights)
     for i, view in enumerate(views):
         own = panels[2 * i : 2 * i + 2] if has_residuals else panels[i : i + 1]
-        numeric_panels.draw_values(own[0], scene, view)
+        numeric_panels.draw_values(own[0], scene, view, scene.spread[i] if scene.spread else None)
         if has_residuals:
             numeric_panels.draw_residuals(own[1], scene, view)
     _finish(figure, panels, scene, lambda panel: scene.corners)
@@ -168,11 +170,11 @@ def _span(scene: Scene) -> tuple[float, float]:
     return (low / 1.25, high * 1.25) if high > low else (low / 10, high * 10)
 
 
-def _legend_rows(scene: Scene) -> list[Line2D]:
+def _legend_rows(scene: Scene) -> list[Line2D | Patch]:
     """A row for each output with its values; then the dashed start."""
     if scene.curve is None and scene.quantity == "led":  # the strips bear their names
         return []
-    rows = []
+    rows: list[Line2D | Patch] = []
     for k, output in enumerate(scene.outputs):
         text = "  ".join(part for part in (output, scene.notes[k] if scene.notes else "") if part)
         look: dict[str, Any] = {"linestyle": style.line(k), "linewidth": 2.4}
@@ -181,4 +183,6 @@ def _legend_rows(scene: Scene) -> list[Line2D]:
             rows.append(Line2D([], [], color=style.colour(k), label=text, **look))
     if scene.start is not None:
         rows.append(Line2D([], [], color=style.PALE, linestyle=style.START, linewidth=1.3, label="where the fit began"))
+    if any(np.isfinite(part).any() or np.isinf(part).any() for part in scene.spread):
+        rows.append(Patch(color=style.PALE, alpha=0.4, linewidth=0, label="one standard error of the fitted curve"))
     return rows

@@ -18,6 +18,7 @@ from circuits.fitting.model import CircuitModel
 from circuits.fitting.problem import Problem, led_term
 from circuits.fitting.result import Fit
 from circuits.fitting.saved import SavedFit
+from circuits.fitting.spread import standard_error
 from circuits.fitting.table import written
 from circuits.notation import format as engineering
 from circuits.notation import format_with_error
@@ -68,6 +69,8 @@ class Scene:
     corners: tuple[Corner, ...] = ()
     notes: tuple[str, ...] = ()
     threshold: float | None = None
+    spread: tuple[Array, ...] = ()
+    """One standard error of the curve, `(k, m)` for each real quantity that is drawn; infinite where nothing is known."""
 
 
 def scene_of(thing: Fit | SavedFit | Circuit | Measurements, board: int) -> Scene:
@@ -126,7 +129,7 @@ def _of_circuit(circuit: Circuit, board: int) -> Scene:
     curve = Curve(_array(grid), _array(values[board if len(values) > 1 else 0]))
     units = circuit.units()
     parts = dict(circuit.named_parameters(remove_duplicate=False))
-    texts = {name: engineering(float(_one(parts[name], board)), unit) for name, unit in units.items()}
+    texts = {name: engineering(part_of(circuit, parts[name], board), unit) for name, unit in units.items()}
     return Scene(_name(circuit), "response", outputs, None, curve, None, marks, _by_output(texts, outputs))
 
 
@@ -153,7 +156,21 @@ def _of_fit(fit: Fit, circuit: Circuit, board: int) -> Scene:
         _corners(fit.cutoffs, outputs, board),
         _notes(fit, outputs, board),
         None if led is None else led.threshold,
+        _spread(fit, problem, grid, len(outputs), board),
     )
+
+
+def _spread(fit: Fit, problem: Problem, grid: Tensor, outputs: int, board: int) -> tuple[Array, ...]:
+    """One standard error of the fitted curve, from the exact Jacobian and the covariance of the fit."""
+    model = _circuit_model(problem)
+    values = problem.coordinates.values(fit.end[board : board + 1])
+    prediction, jacobian = replace(model, f=grid.to(model.f)).linearize(values)
+    slope = jacobian.reshape(values.shape[1], outputs, -1)
+    if not slope.is_complex():
+        return (_array(standard_error(fit, slope, board)),)
+    relative = slope / prediction.reshape(outputs, -1)  # d ln H = d ln|H| + i dφ
+    parts = (relative.real * (20 / math.log(10)), torch.rad2deg(relative.imag))
+    return tuple(_array(standard_error(fit, part, board)) for part in parts)
 
 
 def _circuit_model(problem: Problem) -> CircuitModel:
@@ -207,7 +224,7 @@ def _notes(fit: Fit | SavedFit, outputs: Sequence[str], board: int) -> tuple[str
         texts[name] = written(*numbers, units[name], "not known alone")
     for name, parameter in fit.circuit.named_parameters(remove_duplicate=False):
         if name not in fit.moved:
-            texts[name] = f"{engineering(float(_one(parameter, board)), units[name])} held"
+            texts[name] = f"{engineering(part_of(fit.circuit, parameter, board), units[name])} held"
     return _by_output(texts, outputs)
 
 
@@ -238,6 +255,11 @@ def _one(tensor: Tensor, board: int) -> Tensor:
     """The number of one board; a value that all boards share serves each."""
     flat = torch.as_tensor(tensor).detach().reshape(-1)
     return flat[board if len(flat) > 1 else 0]
+
+
+def part_of(circuit: Circuit, parameter: Tensor, board: int) -> float:
+    """The value of a component on one board: components of different shapes broadcast over the boards."""
+    return float(parameter.detach().expand(circuit.batch_shape).reshape(-1)[board])
 
 
 def _array(tensor: Tensor) -> Array:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.axis import Axis
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from circuits.views.scene import Corner
 
@@ -43,6 +45,8 @@ SETTINGS: dict[Any, Any] = {
 """Matplotlib settings of every picture, whatever the user's own are."""
 
 WIDTH = 9.0
+THIN = 0.02
+"""Height of a band, as a share of the axes, below which its edges would blur the line in its middle."""
 CHARACTER = 0.0083
 """Width of a character of a corner's label, as a share of the axes."""
 
@@ -71,6 +75,57 @@ def frequency_axis(axes: Axes, low: float, high: float, *, labelled: bool) -> No
     axes.tick_params(axis="y", color=PALE)
     if labelled:
         axes.set_xlabel("frequency")
+
+
+def value_axis(axis: Axis, low: float, high: float, unit: str, label: str, *, is_log: bool) -> None:
+    """An axis of component values with engineering prefixes, from low to high."""
+    axes = axis.axes
+    which = "x" if axis is axes.xaxis else "y"
+    axes.set(**{f"{which}scale": "log" if is_log else "linear", f"{which}lim": (low, high), f"{which}label": label})
+    if is_log and high / low > 4:
+        decades = math.log10(high / low)
+        subs = (1.0,) if decades > 3.5 else (1.0, 3.0) if decades > 2 else (1.0, 2.0, 5.0)
+        axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+        axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=200))
+    else:
+        axis.set_major_locator(MaxNLocator(nbins=6))
+        axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(EngFormatter(unit=unit, sep="\N{NO-BREAK SPACE}" if unit else ""))
+
+
+def shade_band(axes: Axes, f: Any, low: Any, high: Any, *, output: int = 0, label: str = "") -> None:
+    """Shade what lies between two curves, in the colour of an output, with edges where it is wide enough to show them.
+
+    Where an end is infinite nothing is known, and the whole height is hatched; NaN leaves a gap. The limits of the axes
+    stay as they are.
+
+    Args:
+        axes: where to draw, after everything that decides the limits.
+        f: what is along the horizontal axis, `(n,)`, for a response the frequency in hertz.
+        low, high: the ends of the band in the unit of the vertical axis, `(n,)`.
+        output: whose colour to take.
+        label: how a legend names it.
+
+    >>> from matplotlib.figure import Figure
+    >>> axes = Figure().add_subplot()
+    >>> shade_band(axes, [1.0, 2.0, 3.0], [0.1, 0.2, 0.3], [0.3, 0.4, 0.5], label="five per cent parts")
+    >>> axes.collections[0].get_label()
+    'five per cent parts'
+    """
+    f, low, high = (np.asarray(part, dtype=float) for part in (f, low, high))
+    ink, limits = colour(output), (axes.get_xlim(), axes.get_ylim())
+    is_open = (np.isinf(low) | np.isinf(high)) & ~(np.isnan(low) | np.isnan(high))
+    known = np.isfinite(low) & np.isfinite(high)
+    axes.fill_between(f, low, high, where=known.tolist(), color=ink, alpha=0.22, linewidth=0, zorder=1.2, label=label)
+    is_wide = known & (np.subtract(high, low, where=known, out=np.zeros_like(low)) > THIN * abs(np.ptp(limits[1])))
+    for edge in (low, high):
+        axes.plot(f, np.where(is_wide, edge, np.nan), color=ink, linewidth=0.6, alpha=0.7, zorder=1.3, label="_")
+    if is_open.any():
+        everywhere = {"transform": axes.get_xaxis_transform(), "zorder": 1.1, "linewidth": 0.0}
+        look: dict[str, Any] = {"facecolor": "none", "edgecolor": ink, "hatch": "///", "alpha": 0.35}
+        axes.fill_between(f, 0, 1, where=is_open.tolist(), label="_not determined", **look, **everywhere)
+    axes.set(xlim=limits[0], ylim=limits[1])
 
 
 def mark_corners(axes: Axes, corners: Sequence[Corner], *, labelled: bool) -> None:
