@@ -57,10 +57,12 @@ def information(problem: Problem, x: Tensor) -> Information:
         curvature = None if not isinstance(problem.model, CircuitModel) else problem.quadratic(x).curvature
     else:
         curvature = hessian(problem, x)
+        if led_term(problem.loss) is not None and not bool(curvature.any()):
+            return information(blunt_led_problem(problem), x)  # steps have no curvature; the LEDs still tell
     if curvature is None:
         rows = torch.nan_to_num(problem.rows(x).jacobian, posinf=0.0, neginf=0.0)
         scale = _scale(torch.linalg.vector_norm(rows, dim=0)).unsqueeze(0)
-        _, values, right = torch.linalg.svd(rows / scale, full_matrices=True)
+        _, values, right = torch.linalg.svd(rows / scale, full_matrices=len(rows) < rows.shape[1])
         values = torch.nn.functional.pad(values, (0, rows.shape[1] - len(values)))
         seen = values > NULL_SINGULAR * values.amax()
         return Information(scale, values.square().unsqueeze(0), right.T.unsqueeze(0), seen.unsqueeze(0))
@@ -140,6 +142,8 @@ def hessian(problem: Problem, x: Tensor) -> Tensor:
     leaf = x.detach().clone().requires_grad_()
     with torch.enable_grad():
         loss = problem.losses(leaf).sum()
+        if not loss.requires_grad:  # steps alone: autograd sees no way from the values to the loss
+            return x.new_zeros(*x.shape, x.shape[1])
         (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
         if not gradient.requires_grad:
             return x.new_zeros(*x.shape, x.shape[1])

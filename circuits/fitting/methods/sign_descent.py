@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from circuits.errors import OptionError
 from circuits.fitting.methods.method import Method, State
 from circuits.fitting.problem import Problem
+from circuits.fitting.steepest import dual_vector
 from circuits.fitting.stopping import Stop
 
 
@@ -58,9 +60,8 @@ class SignDescent(Method):
         return Sizes(x=x, loss=state.loss, gradient=state.gradient, size=torch.full_like(x, self.lr))
 
     def step(self, problem: Problem, state: Sizes) -> State:
-        move = state.size * state.gradient.sign()
-        if self.scaled:
-            move = move * state.gradient.abs().sum(-1, keepdim=True)
+        direction = dual_vector(state.gradient, math.inf) if self.scaled else state.gradient.sign()
+        move = state.size * direction
         x = problem.coordinates.clip(state.x - move)
         loss, gradient = problem.gradient(x)
         turned = gradient * state.gradient < 0
