@@ -70,7 +70,7 @@ class Scene:
     notes: tuple[str, ...] = ()
     threshold: float | None = None
     spread: tuple[Array, ...] = ()
-    """One standard error of the curve, `(k, m)` for each real quantity that is drawn; infinite where nothing is known."""
+    """One standard error of the curve, `(k, m)` for each real quantity drawn; infinite where nothing is known."""
 
 
 def scene_of(thing: Fit | SavedFit | Circuit | Measurements, board: int) -> Scene:
