@@ -33,21 +33,24 @@ def describe(fit: Account) -> str:
 def _describe_one(fit: Account) -> str:
     """One board, or one plain module."""
     rows = value_rows(fit)
-    head = ["component" if fit.units else "parameter", "value ± error"]
-    if fit.intervals:
-        head.append("every LED explained from … to")
-    parts = [f"{title(fit)}", "", _grid(rows[:MOST_ROWS], head)]
+    parts = [title(fit), "", _grid(rows[:MOST_ROWS], value_head(fit))]
     if len(rows) > MOST_ROWS:
         parts.append(f"… and {len(rows) - MOST_ROWS} more")
     corners = corner_rows(fit)
     if corners:
-        parts += ["", _grid(corners, ["corner", "frequency ± error"])]
+        parts += ["", _grid(corners, list(CORNER_HEAD))]
     return "\n".join([*parts, "", *verdict(fit)])
 
 
 def title(fit: Account) -> str:
     """Which circuit was fitted to what, by which loss."""
     return f"{fit.model_name} by {fit.loss_name}" + (f"; held fixed: {', '.join(fit.held)}" if fit.held else "")
+
+
+def value_head(fit: Account) -> list[str]:
+    """The columns of `value_rows`."""
+    head = ["component" if fit.units else "parameter", "value ± error"]
+    return [*head, "every LED explained from … to"] if fit.intervals else head
 
 
 def value_rows(fit: Account) -> list[list[str]]:
@@ -114,6 +117,9 @@ def interval_text(ends: Tensor, unit: str) -> str:
     return f"{engineering(low, unit, digits=5)} … {engineering(high, unit, digits=5)}"
 
 
+CORNER_HEAD = ("corner", "frequency ± error")
+
+
 def corner_rows(fit: Account) -> list[list[str]]:
     """Corner frequencies with their errors, a row each."""
     return [[name, written(float(f), float(error), "Hz", "not determined")] for name, (f, error) in fit.cutoffs.items()]
@@ -135,47 +141,48 @@ def verdict(fit: Account) -> list[str]:
 def _describe_batch(fit: Account) -> str:
     """Many boards: the first ones, and how the values spread."""
     boards = fit.batch_shape.numel()
-    units = fit.units
+    more = [f"… and {boards - MOST_ROWS} more"] if boards > MOST_ROWS else []
+    parts = [title(fit), "", _grid(board_rows(fit), ["board", *fit.values]), *more]
+    return "\n".join([*parts, "", _grid(spread_rows(fit), list(SPREAD_HEAD)), "", *batch_verdict(fit)])
+
+
+def board_rows(fit: Account) -> list[list[str]]:
+    """The first boards of a batch: number, and every value with its error."""
     values = {n: v.reshape(-1) for n, v in fit.values.items()}
     errors = {n: e.reshape(-1) for n, e in fit.errors.items()}
     verdicts = fit.identifiability
-    rows = [
-        [
-            board,
-            *(
-                written(
-                    float(values[n][board]),
-                    float(errors[n][board]),
-                    units.get(n, ""),
-                    reason_unknown(verdicts[board], n),
-                )
-                for n in values
-            ),
-        ]
-        for board in range(min(boards, MOST_ROWS))
-    ]
-    spread = [
-        [n, *(engineering(float(q), units.get(n, "")) for q in torch.quantile(v.double(), _QUARTILES.to(v.device)))]
-        for n, v in values.items()
-    ]
+
+    def cell(name: str, board: int) -> str:
+        numbers = float(values[name][board]), float(errors[name][board])
+        return written(*numbers, fit.units.get(name, ""), reason_unknown(verdicts[board], name))
+
+    listed_boards = range(min(fit.batch_shape.numel(), MOST_ROWS))
+    return [[str(board), *(cell(name, board) for name in values)] for board in listed_boards]
+
+
+SPREAD_HEAD = ("over the boards", "lowest", "quarter", "median", "three quarters", "highest")
+
+
+def spread_rows(fit: Account) -> list[list[str]]:
+    """How each value spreads over the boards of a batch, in the columns of `SPREAD_HEAD`."""
+    rows = []
+    for name, value in fit.values.items():
+        quartiles = torch.quantile(value.reshape(-1).double(), _QUARTILES.to(value.device))
+        rows.append([name, *(engineering(float(q), fit.units.get(name, "")) for q in quartiles)])
+    return rows
+
+
+def batch_verdict(fit: Account) -> list[str]:
+    """What the data say about the boards of a batch, line by line."""
+    boards = fit.batch_shape.numel()
     arrived = int(torch.as_tensor(fit.converged).sum())
     explained = int(torch.as_tensor(fit.explains).sum())
-    more = [f"… and {boards - MOST_ROWS} more"] if boards > MOST_ROWS else []
     steps = np.asarray(fit.steps)
-    return "\n".join(
-        [
-            title(fit),
-            "",
-            _grid(rows, ["board", *values]),
-            *more,
-            "",
-            _grid(spread, ["over the boards", "lowest", "quarter", "median", "three quarters", "highest"]),
-            "",
-            f"{arrived} of {boards} boards converged, in {steps.min()} to {steps.max()} steps",
-            f"{explained} of {boards} boards explain their data",
-            *sorted({str(v) for v in verdicts if not v.complete})[:3],
-        ]
-    )
+    return [
+        f"{arrived} of {boards} boards converged, in {steps.min()} to {steps.max()} steps",
+        f"{explained} of {boards} boards explain their data",
+        *sorted({str(v) for v in fit.identifiability if not v.complete})[:3],
+    ]
 
 
 _QUARTILES = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0], dtype=torch.float64)
