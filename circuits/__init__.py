@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from circuits.filters import BandPass, HighPass, LoadedBandPass, LowPass
     from circuits.fitting import (
         LBFGS,
+        EstimatedDescent,
         Fit,
         GradientDescent,
         LevenbergMarquardt,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         iterate,
         load_fit,
     )
+    from circuits.fitting.workers import fit_with_workers
     from circuits.views import (
         draw_graph,
         draw_schematic,
@@ -55,6 +57,7 @@ _HOME = {
     "circuits.filters": ("BandPass", "HighPass", "LoadedBandPass", "LowPass"),
     "circuits.fitting": (
         "LBFGS",
+        "EstimatedDescent",
         "Fit",
         "GradientDescent",
         "LevenbergMarquardt",
@@ -65,6 +68,7 @@ _HOME = {
         "iterate",
         "load_fit",
     ),
+    "circuits.fitting.workers": ("fit_with_workers",),
     "circuits.views": (
         "draw_graph",
         "draw_schematic",
@@ -91,6 +95,7 @@ __all__ = [
     "Circuit",
     "ColorOrgan",
     "Component",
+    "EstimatedDescent",
     "Fit",
     "GradientDescent",
     "HighPass",
@@ -106,6 +111,7 @@ __all__ = [
     "draw_schematic",
     "explore",
     "fit",
+    "fit_with_workers",
     "iterate",
     "load_fit",
     "log_grid",

@@ -1,10 +1,12 @@
 """Fitting: any module to what was measured, by any method, with an honest account of what happened."""
 
+from circuits.fitting.convergence import Convergence
 from circuits.fitting.fitter import fit, iterate
 from circuits.fitting.history import History
 from circuits.fitting.loop import Step
 from circuits.fitting.methods import (
     LBFGS,
+    EstimatedDescent,
     GradientDescent,
     LevenbergMarquardt,
     Method,
@@ -17,6 +19,8 @@ from circuits.fitting.storage import load_fit
 
 __all__ = [
     "LBFGS",
+    "Convergence",
+    "EstimatedDescent",
     "Fit",
     "GradientDescent",
     "History",

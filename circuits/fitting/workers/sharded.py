@@ -1,0 +1,181 @@
+"""A problem of which one process holds a part of the data, and whose sums go over all processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from circuits.errors import OptionError
+from circuits.fitting.model import CircuitModel, ModuleModel
+from circuits.fitting.problem import Problem
+from circuits.fitting.quadratic import Quadratic, Rows
+from circuits.fitting.workers.exchange import Exchange
+from losses import Scalar
+
+
+@dataclass
+class ShardedProblem(Problem):
+    """A problem with this process's data alone, which answers for all data together.
+
+    Loss, gradient and Gauss–Newton curvature are sums over data points: each process computes its own share, divided
+    by the number of points of all, and the exchange adds the shares up. Every process gets the same numbers back, bit
+    by bit, so that every method takes the same step everywhere without another word. A prior counts once: each worker
+    brings its part of it.
+
+    Args:
+        total: measured points of each board over all workers.
+        workers: how many share the data.
+        exchange: how they add up; None as long as there is only this process.
+    """
+
+    total: Tensor | float = 1.0
+    workers: int = 1
+    exchange: Exchange | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._prior_scale /= self.workers
+
+    def _points(self) -> Tensor | float:
+        """Points of all workers, by which everybody divides."""
+        return self.total
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing here to compute: no points were left for this process, or it is a server."""
+        return self.target.shape[-1] == 0 if isinstance(self.model, CircuitModel) else self.target.shape[1] == 0
+
+    def take(self, rows: Tensor) -> ShardedProblem:
+        """The same problem for some of the boards."""
+        taken = super().take(rows)
+        total = self.total
+        if isinstance(total, Tensor) and len(total) > 1:
+            total = total[rows]
+        return replace(taken, total=total) if isinstance(taken, ShardedProblem) else self
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Predictions of this process's own points."""
+        return x.new_zeros(len(x), *self.target.shape[1:]) if self.is_idle else super().predict(x)
+
+    def explained(self, prediction: Tensor) -> Tensor:
+        """Whether every LED of every worker is explained, `(boards, 1)`."""
+        wrong = (~super().explained(prediction)).flatten(1).sum(-1).to(self.real)
+        return (self._summed(wrong) == 0).unsqueeze(-1)
+
+    @torch.no_grad()
+    def losses(self, x: Tensor) -> Tensor:
+        """Loss of every board over the data of all workers; without an autograd graph."""
+        return self._summed(x.new_zeros(len(x)) if self._is_silent else super().losses(x))
+
+    def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and gradient over the data of all workers."""
+        if self._is_silent:
+            loss, gradient = x.new_zeros(len(x)), x.new_zeros(x.shape)
+        else:
+            loss, gradient = super().gradient(x)
+        total = self._summed(torch.cat([loss.unsqueeze(-1), gradient], -1))
+        return total[:, 0], total[:, 1:]
+
+    def quadratic(self, x: Tensor) -> Quadratic:
+        """Loss, gradient and curvature over the data of all workers; of the curvature one triangle travels."""
+        boards, p = x.shape
+        row, column = torch.triu_indices(p, p, device=x.device)
+        if self._is_silent:
+            own = x.new_zeros(boards, 1 + p + len(row))
+        else:
+            model = super().quadratic(x)
+            own = torch.cat([model.loss.unsqueeze(-1), model.gradient, model.curvature[:, row, column]], -1)
+        total = self._summed(own)
+        curvature = x.new_zeros(boards, p, p)
+        curvature[:, row, column] = total[:, 1 + p :]
+        curvature[:, column, row] = total[:, 1 + p :]
+        return Quadratic(total[:, 0], total[:, 1 : 1 + p], curvature)
+
+    def rows(self, x: Tensor) -> Rows:
+        """Rows of data points do not add up.
+
+        Raises:
+            OptionError: always; a plain module is fitted by gradients when its data are spread over workers.
+        """
+        raise OptionError(
+            "LevenbergMarquardt takes the data of a plain module row by row, and rows do not add up over workers; use "
+            "a method that needs the gradient alone, such as LBFGS() or GradientDescent(lr)"
+        )
+
+    @property
+    def real(self) -> torch.dtype:
+        """The kind of real number in which sums travel."""
+        return self.target.dtype.to_real() if self.target.is_complex() else self.target.dtype
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether this process adds nothing: it is a server, or it has neither points nor a part of a prior."""
+        is_server = self.exchange is not None and self.exchange.is_server
+        return is_server or (self.is_idle and not self.loss.priors)
+
+    def _summed(self, own: Tensor) -> Tensor:
+        """The sum over all workers of a table, in one row."""
+        if self.exchange is None:
+            return own
+        return self.exchange.sum(own.detach().reshape(-1)).reshape(own.shape)
+
+
+def shard_of(problem: Problem, index: int, workers: int) -> ShardedProblem:
+    """The part of a problem that one of several workers holds: every workers-th data point, beginning with its own.
+
+    Args:
+        problem: with all data.
+        index: which part, from 0; `workers` itself gives the empty part of a server.
+        workers: how many parts there are; they differ by one point at most.
+
+    Raises:
+        OptionError: a loss that is no sum over points, or inputs of a module that cannot be cut.
+
+    >>> import circuits as cc
+    >>> from circuits.fitting.setup import make_problem
+    >>> problem = make_problem(cc.LowPass(R=500.0), cc.simulate(cc.LowPass(R=200.0), cc.log_grid(10, 10.0, 1e5)))
+    >>> [shard_of(problem, i, 4).target.shape[-1] for i in range(4)]
+    [3, 3, 2, 2]
+    """
+    if isinstance(problem.loss, Scalar):
+        raise OptionError(
+            f"{problem.loss!r} is one number for all data, and nothing says how parts of the data add up to it; give a "
+            "loss with points, such as Magnitude()"
+        )
+    model, is_circuit = problem.model, isinstance(problem.model, CircuitModel)
+    axis = problem.target.ndim - 1 if is_circuit else 1
+    points = torch.arange(problem.target.shape[axis], device=problem.target.device)
+    mine = points[index::workers] if index < workers else points[:0]
+
+    def cut(table: Tensor | None) -> Tensor | None:
+        return None if table is None else table.expand(problem.target.shape).index_select(axis, mine)
+
+    target = problem.target.index_select(axis, mine)
+    present = torch.ones_like(target.real if target.is_complex() else target)
+    return ShardedProblem(
+        model=_cut_model(model, mine, len(points)),
+        target=target,
+        loss=problem.loss,
+        coordinates=problem.coordinates,
+        sigma=cut(problem.sigma),
+        present=present if problem.present is None else cut(problem.present),
+        total=problem.count,
+        workers=workers,
+    )
+
+
+def _cut_model(model, mine: Tensor, points: int):
+    """The model at some of the points alone."""
+    if isinstance(model, CircuitModel):
+        return replace(model, f=model.f.index_select(-1, mine))
+    if not isinstance(model, ModuleModel):
+        raise OptionError(f"cannot cut the data of a {type(model).__name__}; expected a circuit or a module")
+    for part in model.inputs:
+        if not isinstance(part, Tensor) or part.ndim == 0 or len(part) != points:
+            raise OptionError(
+                f"the module's inputs cannot be shared out: expected tensors of {points} rows, one for each row of the "
+                "targets"
+            )
+    return replace(model, inputs=tuple(part.index_select(0, mine) for part in model.inputs))
