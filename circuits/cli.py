@@ -239,7 +239,7 @@ def _csv_text(data: Measurements) -> str:
 
 
 def _graph(options: argparse.Namespace) -> int:
-    from circuits.views.graph import draw_graph
+    from circuits.views.graphs import draw_graph
 
     circuit = _with_defaults(options.circuit, _component_values(options))
     graph = draw_graph(circuit, options.at, options.out, values=options.show_values, gradients=options.gradients)
@@ -247,7 +247,7 @@ def _graph(options: argparse.Namespace) -> int:
 
 
 def _schematic(options: argparse.Namespace) -> int:
-    from circuits.views.schematic import draw_schematic
+    from circuits.views.schematics import draw_schematic
 
     circuit = _with_defaults(options.circuit, _component_values(options))
     return _shown("schematic", options.out, draw_schematic(circuit, options.out).svg + "\n")

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from circuits.views.bench import Explorer, explore
-    from circuits.views.graph import Graph, draw_graph
+    from circuits.views.graphs import Graph, draw_graph
     from circuits.views.playback import Replay, replay
     from circuits.views.pull import plot_contributions
     from circuits.views.response import plot_response
-    from circuits.views.schematic import Schematic, draw_schematic
+    from circuits.views.schematics import Schematic, draw_schematic
     from circuits.views.style import shade_band
     from circuits.views.surface import plot_loss_surface
     from circuits.views.walk import plot_history
 
 _HOME = {
     "circuits.views.bench": ("Explorer", "explore"),
-    "circuits.views.graph": ("Graph", "draw_graph"),
+    "circuits.views.graphs": ("Graph", "draw_graph"),
     "circuits.views.playback": ("Replay", "replay"),
     "circuits.views.pull": ("plot_contributions",),
     "circuits.views.response": ("plot_response",),
-    "circuits.views.schematic": ("Schematic", "draw_schematic"),
+    "circuits.views.schematics": ("Schematic", "draw_schematic"),
     "circuits.views.style": ("shade_band",),
     "circuits.views.surface": ("plot_loss_surface",),
     "circuits.views.walk": ("plot_history",),

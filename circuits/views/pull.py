@@ -42,7 +42,8 @@ DOWN, UP = style.COLOURS[0], style.COLOURS[2]
 class Pull:
     """What is drawn: the derivative of the loss by each coordinate through each data point, at one step.
 
-    `derivative (names, k, n)`, `at (n,)` frequencies in hertz or the number of the point, `lit (k, n)` for LEDs.
+    `derivative (names, k, n)`, NaN where nothing was measured; `at (n,)` frequencies in hertz or the number of the
+    point; `lit (k, n)` for LEDs.
     """
 
     names: tuple[str, ...]
@@ -80,8 +81,8 @@ def plot_contributions(
         The figure, of matplotlib's own kind, unknown to pyplot.
 
     Raises:
-        OptionError: no history, no such step or board, a component that is held fixed, a loss that does not say what
-            one point costs, or an unknown ending of the path. UnknownName: a component that the fit did not learn.
+        OptionError: no history, no such step or board, a component that is held fixed, or an unknown ending of the
+            path. UnknownName: a component that the fit did not learn.
 
     >>> import circuits as cc
     >>> fit = cc.fit(cc.LowPass(500.0), cc.simulate(cc.LowPass(200.0), cc.log_grid(50, 10.0, 1e5)))
@@ -102,6 +103,10 @@ def pull_of(fit: Fit, step: int = -1, *, names: str | Sequence[str] | None = Non
     if not isinstance(fit, Fit):
         raise OptionError(f"cannot draw the pull of the data on a {type(fit).__name__}; expected the result of a fit")
     history = history_of(fit, board)
+    if isinstance(step, bool) or not isinstance(step, (int, np.integer)):
+        raise OptionError(
+            f"step={step!r}; expected a whole number from 0 to {len(history) - 1}, or negative from the end"
+        )
     problem = fit.problem_at(step, board)
     chosen = fit.names[:MOST] if names is None else (names,) if isinstance(names, str) else tuple(names)
     columns = [column_of(problem, name) for name in chosen]
@@ -109,6 +114,8 @@ def pull_of(fit: Fit, step: int = -1, *, names: str | Sequence[str] | None = Non
         raise OptionError(f"names={names!r} names no component; expected some of {', '.join(fit.names[:MOST])}")
     values = history.values[step, board : board + 1]
     derivative = contributions(problem, problem.coordinates.from_values(values))[0, columns].numpy(force=True)
+    if problem.present is not None:
+        derivative = np.where(problem.present[0].numpy(force=True) > 0, derivative, np.nan)
     outputs, at, shape = _points(fit, problem)
     led = led_term(problem.loss)
     log = problem.coordinates.log
@@ -169,7 +176,7 @@ def _panel(axes: Axes, fit: Fit, pull: Pull, i: int) -> None:
     count = derivative.size
     size = 5.0 if count <= 100 else 3.6 if count <= 400 else 2.6
     for k in range(len(pull.outputs)):
-        if len(pull.outputs) > 1 and not derivative[k].any():
+        if len(pull.outputs) > 1 and not _is_pulling(derivative[k]):
             continue
         for pulls, ink in ((derivative[k] > 0, DOWN), (derivative[k] <= 0, UP)):
             axes.vlines(pull.at[pulls], 0, derivative[k][pulls], color=ink, linewidth=0.7, alpha=0.45, zorder=2)
@@ -198,6 +205,10 @@ def _panel(axes: Axes, fit: Fit, pull: Pull, i: int) -> None:
 _MARKS = ("o", "s", "D", "P", "X", "v")
 
 
+def _is_pulling(derivative: Array) -> bool:
+    return bool(np.nan_to_num(derivative).any())
+
+
 def _sum(fit: Fit, pull: Pull, i: int) -> str:
     """What all points come to, and which way that moves the component."""
     total = float(np.nansum(pull.derivative[i]))
@@ -205,7 +216,7 @@ def _sum(fit: Fit, pull: Pull, i: int) -> str:
     value = engineering(float(pull.values[i]), unit, 4) if unit else f"{pull.values[i]:.4g}"
     is_balanced = abs(total) <= BALANCED * float(np.nansum(np.abs(pull.derivative[i])))
     verdict = "balanced" if is_balanced else "pulled up" if total < 0 else "pulled down"
-    return f"{pull.names[i]} = {value}: the sum is {total:.2g}, {verdict}"
+    return f"{pull.names[i]} = {value}: the sum is {total:.2g}, {verdict}".replace("-", "\N{MINUS SIGN}")
 
 
 def _along(axes: Axes, fit: Fit, pull: Pull, *, labelled: bool) -> None:
@@ -233,7 +244,7 @@ def _key(pull: Pull) -> list[Line2D]:
             Line2D([], [], marker="o", color=style.INK, markerfacecolor="white", label="seen dark", **mark),
         ]
     if len(pull.outputs) > 1:
-        shown = [k for k in range(len(pull.outputs)) if pull.derivative[:, k].any()]
+        shown = [k for k in range(len(pull.outputs)) if _is_pulling(pull.derivative[:, k])]
         for k in shown:
             ink = {"color": style.PALE, "marker": _MARKS[k % len(_MARKS)]}
             handles.append(Line2D([], [], label=pull.outputs[k], **ink, **mark))

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    EngFormatter,
+    Formatter,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from circuits.views.scene import Corner
 
@@ -88,10 +96,21 @@ def value_axis(axis: Axis, low: float, high: float, unit: str, label: str, *, is
         axis.set_major_locator(LogLocator(subs=subs, numticks=12))
         axis.set_minor_locator(LogLocator(subs=tuple(range(2, 10)), numticks=200))
     else:
-        axis.set_major_locator(MaxNLocator(nbins=6))
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
         axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(EngFormatter(unit=unit, sep="\N{NO-BREAK SPACE}" if unit else ""))
+    axis.set_major_formatter(value_formatter(unit))
+
+
+def value_formatter(unit: str) -> Formatter:
+    """Numbers with engineering prefixes where there is a unit to put them before; plain ones otherwise.
+
+    >>> value_formatter("")(-0.5), value_formatter("")(1500.0)
+    ('−0.5', '1500')
+    """
+    if unit:
+        return EngFormatter(unit=unit, sep="\N{NO-BREAK SPACE}")
+    return FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", "\N{MINUS SIGN}"))
 
 
 def shade_band(axes: Axes, f: Any, low: Any, high: Any, *, output: int = 0, label: str = "") -> None:

@@ -16,12 +16,13 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from circuits.errors import OptionError
 from circuits.files import replace_file
 from circuits.fitting.landscape import columns_of, loss_over
-from circuits.fitting.minima import grid_minima
+from circuits.fitting.minima import floor_of, grid_minima, is_open
 from circuits.fitting.model import CircuitModel
 from circuits.fitting.result import Fit
 from circuits.fitting.saved import SavedFit
@@ -34,6 +35,8 @@ from circuits.views.walk import thinned
 CURVE_POINTS, MAP_POINTS = 601, 121
 DEEPEST = 1e-6
 """Share of the highest loss below which a map shows no more differences: a perfect fit has a loss of zero."""
+END = style.COLOURS[5]
+"""Colour of the point where the fit ended: light blue, under the orange cross of a minimum."""
 ZOOMS = 2
 """Times that a minimum of the grid is looked at again on a finer one between its neighbours."""
 
@@ -42,8 +45,9 @@ ZOOMS = 2
 class Surface:
     """What is drawn: names, values in SI units along each axis, the loss on the grid, the minima, the path walked.
 
-    `loss (n1,)` or `(n1, n2)`; `minima` are (values, loss) each, the deepest first; `path (steps + 1, names)` with the
-    loss of each step on the surface where it lies on it, otherwise as it was walked; None without a history.
+    `loss (n1,)` or `(n1, n2)`; `minima` are (values, loss) each, the deepest first; `has_lowest` is False where the
+    deepest floor runs to the edge, and with `is_valley` the fit ended on it. `path (steps + 1, names)` with the loss of
+    each step on the surface where it lies on it, otherwise as it was walked; None without a history.
     """
 
     names: tuple[str, ...]
@@ -53,6 +57,8 @@ class Surface:
     path: Array | None
     path_loss: Array | None
     is_log: bool
+    has_lowest: bool = True
+    is_valley: bool = False
 
 
 def plot_loss_surface(
@@ -68,7 +74,8 @@ def plot_loss_surface(
     """Draw the loss over one component or two, the others as fitted, and save the picture where a path is given.
 
     One component gives a curve, two a map. The path that the fit walked is drawn on it, and every separate minimum is
-    marked with its value. Where the loss has stages, the surface is that of the last one.
+    marked with its value; a valley whose floor runs to the edge has none. Where the loss has stages, the surface is
+    that of the last one.
 
     Args:
         fit: the result of a fit, of a circuit or a plain module.
@@ -141,9 +148,17 @@ def surface_of(
         _grid(end[i], None if path is None else path[:, i], count, span, is_log, is_circuit) for i in range(len(chosen))
     )
     loss = loss_over(problem, x, chosen, grids).numpy(force=True)
-    minima = tuple(_refined(problem, x, chosen, grids, at, is_log) for at in grid_minima(loss))
+    found = grid_minima(loss)
+    has_lowest = not found or not is_open(loss, found[0])
+    is_valley = not has_lowest and bool(floor_of(loss, found[0])[_nearest(grids, end)])
+    minima = tuple(_refined(problem, x, chosen, grids, at, is_log) for at in found[is_valley:])
     heights = None if walked is None or path is None else _heights(fit, problem, x, chosen, path, board)
-    return Surface(chosen, grids, loss, minima, path, heights, is_log)
+    return Surface(chosen, grids, loss, minima, path, heights, is_log, has_lowest, is_valley)
+
+
+def _nearest(grids: Sequence[Array], values: Array) -> tuple[int, ...]:
+    """Indices of the grid point beside these values."""
+    return tuple(int(np.abs(grid - value).argmin()) for grid, value in zip(grids, values, strict=True))
 
 
 def _layout() -> ConstrainedLayoutEngine:
@@ -171,7 +186,7 @@ def _checked_points(points: int | None, dimensions: int) -> int:
 def _grid(end: float, path: Array | None, count: int, span: float | None, is_log: bool, is_circuit: bool) -> Array:
     """Values along an axis: the whole path with some room, or what the span asks for."""
     if span is not None:
-        if not 1 < span < math.inf:
+        if isinstance(span, bool) or not isinstance(span, (int, float)) or not 1 < span < math.inf:
             raise OptionError(f"span={span!r}; expected a factor above 1, such as 10")
         ends = sorted((end / span, end * span)) if end else (-span, span)
         return np.geomspace(*ends, count) if is_log else np.linspace(*ends, count)
@@ -261,15 +276,18 @@ def _path(axes: Axes, along: Array, up: Array, *, on_dark: bool = False) -> list
         return []
     ink = "white" if on_dark else style.INK
     look: dict[str, Any] = {"color": ink, "linewidth": 1.4, "marker": "o", "markersize": 3.5 if len(keep) <= 60 else 0}
+    if on_dark:  # a white line alone would be lost where the map is bright
+        look["path_effects"] = [Stroke(linewidth=3.0, foreground=style.INK), Normal()]
     axes.plot(along[keep], up[keep], zorder=3, **look)
-    key = look | {"markeredgecolor": style.INK, "color": style.PALE if on_dark else ink}
+    steps = len(along) - 1 - int(keep[0])
+    beginning = "start" if keep[0] == 0 else "start of what lies on this loss"
     ends = (
-        (0, "o", "white", f"start, {len(along) - 1} step{'s' if len(along) != 2 else ''} before the end"),
-        (-1, "o", style.COLOURS[0], "where the fit ended"),
+        (0, 9, "white", f"{beginning}, {steps:,} step{'s' if steps != 1 else ''} before the end"),
+        (-1, 11, END, "where the fit ended"),
     )
-    handles = [Line2D([], [], label="path walked", **key)]
-    for index, marker, face, label in ends:
-        point = {"marker": marker, "markersize": 9, "markerfacecolor": face, "markeredgecolor": style.INK}
+    handles = [Line2D([], [], label="path walked", **look)]
+    for index, size, face, label in ends:
+        point = {"marker": "o", "markersize": size, "markerfacecolor": face, "markeredgecolor": style.INK}
         axes.plot(along[keep[index]], up[keep[index]], linestyle="none", zorder=5, **point)
         handles.append(Line2D([], [], linestyle="none", label=label, **point))
     return handles
@@ -280,10 +298,14 @@ def _minima(axes: Axes, fit: Fit, surface: Surface, place: Any) -> list[Line2D]:
     handles = []
     for number, (values, loss) in enumerate(surface.minima):
         look = {"marker": "x", "color": style.COLOURS[4], "markersize": 11, "markeredgewidth": 2.6, "linestyle": "none"}
-        axes.plot(*place(values, loss), zorder=6, **look)
+        axes.plot(*place(values, loss), zorder=6, clip_on=False, **look)
         named = [_with_unit(value, fit.units.get(name, "")) for value, name in zip(values, surface.names, strict=True)]
-        label = f"{'minimum' if number == 0 else 'another minimum'} at {', '.join(named)}"
-        handles.append(Line2D([], [], label=label, **look))
+        is_edge = number == 0 and not surface.has_lowest and not surface.is_valley
+        what = "lowest at the edge," if is_edge else "another minimum at" if number else "minimum at"
+        handles.append(Line2D([], [], label=f"{what} {', '.join(named)}", **look))
+    if surface.is_valley:
+        label = "no single minimum: the floor runs to the edge"
+        handles.append(Line2D([], [], linestyle="none", label=label))
     return handles
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from circuits.errors import OptionError
 from circuits.files import replace_file
@@ -92,16 +92,17 @@ def _figure(fit: Fit | SavedFit, history: History, is_log: bool, board: int) -> 
     heights = [2.2, *[2.0] * len(groups), 2.0]
     figure = Picture(figsize=(style.WIDTH, sum(heights) + 1.2), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
     panels = [figure.add_subplot(cell) for cell in figure.add_gridspec(len(heights), 1, height_ratios=heights)]
-    _series(panels[0], history.loss[:, board].numpy(force=True), 2, is_log, ink=style.INK)
+    _series(panels[0], history.loss[:, board].numpy(force=True), 0, 1, is_log, ink=style.INK)
     panels[0].set_ylabel("loss")
+    dashes = ["-" if is_log else style.line(k) for k in range(len(chosen))]
     for axes, (unit, members) in zip(panels[1:-1], groups.items(), strict=True):
         own = values[:, [chosen[k] for k in members]]
         is_positive = bool((own[np.isfinite(own)] > 0).all())
         for column, k in enumerate(members):
-            _series(axes, own[:, column], k, is_log and is_positive)
+            _series(axes, own[:, column], k, len(chosen), is_log and is_positive, dash=dashes[k])
         _value_ticks(axes, own, unit, is_log and is_positive)
     for k, i in enumerate(chosen):
-        _series(panels[-1], gradient[:, i], k, is_log)
+        _series(panels[-1], gradient[:, i], k, len(chosen), is_log, dash=dashes[k])
     panels[-1].set_ylabel(_gradient_label(fit, is_log))
     _finish(figure, panels, fit, history, names, is_log, board)
     return figure
@@ -142,15 +143,22 @@ def thinned(values: Array) -> Array:
     return np.unique(np.concatenate([[0, n - 1], first + lowest, first + highest]))
 
 
-def _series(axes: Axes, values: Array, k: int, is_log: bool, ink: str | None = None) -> None:
-    """One line by steps; on a logarithmic axis by size, negative parts dotted, zeros at the foot."""
+def _series(
+    axes: Axes, values: Array, k: int, lines: int, is_log: bool, *, ink: str | None = None, dash: Any = "-"
+) -> None:
+    """One of so many lines by steps; on a logarithmic axis by size, negative parts dotted, zeros at the foot.
+
+    The first lines are the widest, so that one which takes the same way as a later one is still seen behind it.
+    """
     at = thinned(values)
     shown = values[at]
-    look: dict[str, Any] = {"color": ink or style.colour(k), "zorder": 3}
+    extra = min(max(lines - 1 - k, 0), 2)
+    look: dict[str, Any] = {"color": ink or style.colour(k), "linewidth": 1.8 + extra, "zorder": 3}
     if len(values) <= 60:
-        look |= {"marker": _MARKERS[k % len(_MARKERS)] if ink is None else "o", "markersize": 3.5}
+        look |= {"marker": _MARKERS[k % len(_MARKERS)] if ink is None else "o", "markersize": 3.5 + 1.5 * extra}
     if not is_log:
-        axes.plot(at, _finite(shown), linestyle=style.line(k) if ink is None else "-", linewidth=1.8, **look)
+        axes.plot(at, _finite(shown), linestyle=dash, **look)
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4), useMathText=True)
         return
     axes.set_yscale("log")
     size = np.abs(_finite(shown))
@@ -158,11 +166,11 @@ def _series(axes: Axes, values: Array, k: int, is_log: bool, ink: str | None = N
     before = np.concatenate([[False], (shown[1:] < 0) & (shown[:-1] > 0)])  # a line to the first negative point
     is_negative = (shown < 0) | np.concatenate([before[1:], [False]])
     after = np.concatenate([[False], (shown[1:] > 0) & (shown[:-1] < 0)])
-    axes.plot(at, np.where(shown < 0, np.nan, size), linestyle="-", linewidth=1.8, **look)
+    axes.plot(at, np.where(shown < 0, np.nan, size), linestyle="-", **look)
     if is_negative.any():
         below = np.where(is_negative | after, size, np.nan)
         hollow = {"markerfacecolor": "white"} if "marker" in look else {}
-        axes.plot(at, below, linestyle=(0, (1, 1.2)), linewidth=1.8, **look, **hollow)
+        axes.plot(at, below, linestyle=(0, (1, 1.2)), **look, **hollow)
     zeros = at[shown == 0]
     if len(zeros):
         foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
@@ -185,7 +193,7 @@ def _value_ticks(axes: Axes, values: Array, unit: str, is_log: bool) -> None:
         style.value_axis(axes.yaxis, low / room, high * room, unit, "values", is_log=True)
     else:
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-        axes.yaxis.set_major_formatter(EngFormatter(unit=unit, sep="\N{NO-BREAK SPACE}" if unit else ""))
+        axes.yaxis.set_major_formatter(style.value_formatter(unit))
         axes.set_ylabel("values")
 
 
@@ -212,6 +220,7 @@ def _finish(
     for axes in panels:
         axes.set_xlim(-0.01 * max(last, 1), 1.01 * max(last, 1))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
         axes.tick_params(axis="x", labelbottom=axes is panels[-1], color=style.PALE)
         axes.tick_params(axis="y", color=style.PALE)
         for first, _ in history.walks[1:]:
@@ -262,4 +271,4 @@ def _title(fit: Fit | SavedFit, history: History, names: Sequence[str], board: i
     where = f", board {board}" if fit.batch_shape else ""
     left_out = len(history.names) - len(names)
     more = f"; the {len(names)} of {len(history.names)} values that moved most" if left_out else ""
-    return f"{fit.model_name}{where}: {steps} step{'s' if steps != 1 else ''}{more}"
+    return f"{fit.model_name}{where}: {steps:,} step{'s' if steps != 1 else ''}{more}"

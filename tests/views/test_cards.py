@@ -183,7 +183,7 @@ def test_no_name_can_become_an_element():
 
 
 def test_what_cannot_be_drawn_is_left_out(monkeypatch):
-    monkeypatch.setitem(sys.modules, "circuits.views.schematic", None)  # as if it could not be imported
+    monkeypatch.setitem(sys.modules, "circuits.views.schematics", None)  # as if it could not be imported
     card = circuit_html(cc.LowPass(200.0))
     assert vectors(card) == [] and "<svg" in card and "200 Ω" in card
     monkeypatch.setattr("circuits.views.page.cards.small_plot", lambda scene: 1 / 0)

@@ -16,8 +16,8 @@ from circuits.catalogue import CATALOGUE, make
 from circuits.circuit import Circuit
 from circuits.component import OHM
 from circuits.errors import FrequencyError, GraphvizMissing, OptionError
-from circuits.views.dot_text import write
-from circuits.views.graph import Graph, draw_graph
+from circuits.views.graphs import Graph, draw_graph
+from circuits.views.graphs.dot_text import write
 
 needs_dot = pytest.mark.skipif(
     shutil.which("dot") is None, reason="Graphviz's `dot` IS NOT INSTALLED: no picture of any graph was tested"

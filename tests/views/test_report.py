@@ -257,7 +257,7 @@ def test_without_graphviz_the_graph_is_a_sentence(plain_fit, tmp_path, monkeypat
     def missing(dot, format):
         raise GraphvizMissing("Graphviz's program `dot` is not installed")
 
-    monkeypatch.setattr("circuits.views.graphviz_program.render", missing)
+    monkeypatch.setattr("circuits.views.graphs.graphviz_program.render", missing)
     page = written(plain_fit, tmp_path)
     assert "Not shown: Graphviz&#x27;s program `dot` is not installed." in page
     assert len(vectors(page)) == 1

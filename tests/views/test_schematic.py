@@ -14,9 +14,9 @@ import circuits as cc
 from circuits.catalogue import CATALOGUE, make
 from circuits.component import OHM
 from circuits.errors import DataError, OptionError
-from circuits.views import plans, style
-from circuits.views.schematic import Schematic, draw_schematic
-from circuits.views.sheet import UNIT, Part, Sheet, width_of
+from circuits.views import style
+from circuits.views.schematics import Schematic, draw_schematic, plans
+from circuits.views.schematics.sheet import UNIT, Part, Sheet, width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 LEARNED = "fill:#d6e8f5"
@@ -251,7 +251,9 @@ def divider(sheet, start, parts):
 
 def test_a_new_circuit_brings_its_own_plan(monkeypatch):
     circuit = Divider({"R_top": 1e3, "R_bottom": "3k"})
-    with pytest.raises(OptionError, match="no plan to draw a Divider by; .*circuits.views.plans.PLANS; draw_graph"):
+    with pytest.raises(
+        OptionError, match="no plan to draw a Divider by; .*circuits.views.schematics.PLANS; draw_graph"
+    ):
         draw_schematic(circuit)
     monkeypatch.setitem(plans.PLANS, Divider, divider)
     assert {"R_top = 1 kΩ", "R_bottom = 3 kΩ", "in", "out"} <= set(texts(circuit))

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from circuits.views.operations import operation, term_of
-from circuits.views.terms import Term, called, decimal, hypotenuse, power, root, written
+from circuits.views.graphs.operations import operation, term_of
+from circuits.views.graphs.terms import Term, called, decimal, hypotenuse, power, root, written
 
 x, y, R, C, f = (Term.of(name) for name in "xyRCf")
 two, half = Term(2.0), Term(0.5)

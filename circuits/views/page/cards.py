@@ -112,7 +112,7 @@ def _pictures(thing: Any, circuit: Any, board: int) -> Pictures:
 
 def _schematic(circuit: Circuit, board: int) -> Markup:
     """The schematic as an image: what an SVG brings along stays inside it."""
-    from circuits.views.schematic import draw_schematic  # the drawing library is loaded only to draw
+    from circuits.views.schematics import draw_schematic  # the drawing library is loaded only to draw
 
     picture = draw_schematic(circuit, board=board).svg
     words = f"Schematic of {type(circuit).__name__} with the values of its components"

@@ -101,7 +101,7 @@ def _result(subject: Subject) -> Markup:
 
 
 def _schematic(subject: Subject) -> Markup:
-    from circuits.views.schematic import draw_schematic  # the drawing library is loaded only to draw
+    from circuits.views.schematics import draw_schematic  # the drawing library is loaded only to draw
 
     drawn = draw_schematic(_circuit(subject), board=subject.board).svg
     words = "What the fit could move stands on a filled ground, what was held fixed in a dashed box."
@@ -195,7 +195,7 @@ def _convergence(subject: Subject) -> Markup | None:
 
 
 def _graph(subject: Subject) -> Markup:
-    from circuits.views.graph import draw_graph
+    from circuits.views.graphs import draw_graph
 
     circuit = _circuit(subject)
     corners = [float(np.asarray(f.detach()).reshape(-1)[0]) for f in circuit.cutoffs().values()]

@@ -18,9 +18,9 @@ from circuits.errors import OptionError
 from circuits.files import replace_file
 from circuits.notation import format as engineering
 from circuits.views import style
-from circuits.views.plans import DROP, Parts, plan_of
 from circuits.views.response import format_of
-from circuits.views.sheet import LARGE, SMALL, Part, Point, Sheet, width_of
+from circuits.views.schematics.plans import DROP, Parts, plan_of
+from circuits.views.schematics.sheet import LARGE, SMALL, Part, Point, Sheet, width_of
 
 DOTS_PER_INCH = 144
 """Of a picture of dots: two a point, as sharp screens have them."""
@@ -87,7 +87,7 @@ def draw_schematic(circuit: Circuit, path: str | os.PathLike[str] | None = None,
     corners: it is a formula, and has no parts.
 
     Args:
-        circuit: one of the package's circuits; a new kind brings its plan in `circuits.views.plans.PLANS`.
+        circuit: one of the package's circuits; a new kind brings its plan in `circuits.views.schematics.PLANS`.
         path: a .svg, .png or .pdf to write, or None.
         board: which board of a batch, counted in rows.
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from circuits.errors import OptionError
-from circuits.views.naming import Named, name_terms
-from circuits.views.terms import decimal
-from circuits.views.trace import Node, Record, Trace, node_name
+from circuits.views.graphs.naming import Named, name_terms
+from circuits.views.graphs.terms import decimal
+from circuits.views.graphs.trace import Node, Record, Trace, node_name
 
 _FEW = 3
 """Numbers that are listed one by one; of more the range is shown."""

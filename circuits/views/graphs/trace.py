@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 from torch import Tensor
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from circuits.views import operations
-from circuits.views.terms import Term
+from circuits.views.graphs import operations
+from circuits.views.graphs.terms import Term
 
 Node: TypeAlias = Any  # torch gives the nodes of its graph no public type
 FACTORIES = frozenset(

@@ -9,7 +9,7 @@ from circuits.bode import Bode, BodeBandPass
 from circuits.circuit import Circuit
 from circuits.errors import OptionError
 from circuits.filters import BandPass, HighPass, LoadedBandPass, LowPass
-from circuits.views.sheet import BODY, GAP, SMALL, Part, Point, Sheet, width_of
+from circuits.views.schematics.sheet import BODY, GAP, SMALL, Part, Point, Sheet, width_of
 
 Parts: TypeAlias = Mapping[str, Part]
 Plan: TypeAlias = Callable[[Sheet, Point, Parts], Point]
@@ -136,6 +136,6 @@ def plan_of(circuit: Circuit) -> Plan:
         known = ", ".join(sorted(plan.__name__ for plan in PLANS))
         raise OptionError(
             f"no plan to draw a {kind.__name__} by; expected ColorOrgan, {known}, or a plan of your own in "
-            "circuits.views.plans.PLANS; draw_graph draws any circuit"
+            "circuits.views.schematics.PLANS; draw_graph draws any circuit"
         )
     return PLANS[kind]

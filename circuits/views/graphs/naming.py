@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from circuits.views.operations import SQUARING
-from circuits.views.terms import Term
-from circuits.views.trace import FREQUENCY, Record, evaluated
+from circuits.views.graphs.operations import SQUARING
+from circuits.views.graphs.terms import Term
+from circuits.views.graphs.trace import FREQUENCY, Record, evaluated
 
 REPEATED, SQUARED, LONG = 6, 5, 30
 """Characters above which a term gets a name: one that is used again, one under a square, and any."""

@@ -17,9 +17,9 @@ from circuits.circuit import Circuit
 from circuits.errors import OptionError
 from circuits.files import replace_file
 from circuits.notation import format as engineering
-from circuits.views import dot_text, graphviz_program
-from circuits.views.sketch import Sketch, nodes_of
-from circuits.views.trace import FREQUENCY, Trace
+from circuits.views.graphs import dot_text, graphviz_program
+from circuits.views.graphs.sketch import Sketch, nodes_of
+from circuits.views.graphs.trace import FREQUENCY, Trace
 
 FORMATS = ("dot", *graphviz_program.FORMATS)
 _DISTUTILS = "(The distutils package is deprecated|distutils Version classes are deprecated)"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from circuits.views.terms import Term, called, hypotenuse, power, root, written
+from circuits.views.graphs.terms import Term, called, hypotenuse, power, root, written
 
 Build: TypeAlias = "Callable[..., Term]"
 _GUARD = 1e15
