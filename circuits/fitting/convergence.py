@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from circuits.errors import OptionError, ShapeError
-from circuits.fitting.learning_rates import best_lrs, stable_lr, steps_within
-from circuits.fitting.momentum import contraction
 from circuits.fitting.problem import Problem
+from circuits.fitting.theory.learning_rates import best_lrs, stable_lr, steps_within
+from circuits.fitting.theory.momentum import contraction
 from circuits.fitting.uncertainty import hessian
 
 FLAT = 1e-12

@@ -21,6 +21,7 @@ from circuits.fitting.misfit import misfit_of
 from circuits.fitting.problem import Problem, led_term
 from circuits.fitting.shown import Shown
 from circuits.fitting.stopping import CONVERGED
+from circuits.fitting.theory.linearisation import Features, problem_features
 from circuits.fitting.uncertainty import Information, blunt_led_problem, covariance, information
 from circuits.fitting.version_space import explains_every_led, led_intervals
 
@@ -384,6 +385,10 @@ class Fit(Shown):
     def convergence(self, board: int = 0) -> Convergence:
         """Which learning rates of gradient descent are stable where this board ended, and how quick they are."""
         return convergence_at(self.final_problem(board), self.end[board : board + 1])
+
+    def features(self, board: int = 0) -> Features:
+        """What the data of a board can see where it ended: singular values, and the combinations they belong to."""
+        return problem_features(self.final_problem(board), self.end[board : board + 1])
 
     def __repr__(self) -> str:
         state = "converged" if np.all(np.asarray(self.converged)) else "not converged"

@@ -11,8 +11,8 @@ from torch import nn
 
 import circuits as cc
 from circuits.errors import OptionError, ShapeError
-from circuits.fitting.early_stopping import descent_filter, descent_solution, norm_bound, ridge_filter
-from circuits.fitting.ridge import ridge_solution
+from circuits.fitting.theory.early_stopping import descent_filter, descent_solution, norm_bound, ridge_filter
+from circuits.fitting.theory.ridge import ridge_solution
 
 S = torch.tensor([3.0, 1.0, 1e-3], dtype=torch.float64)
 

@@ -9,8 +9,8 @@ from torch import nn
 
 import circuits as cc
 from circuits.errors import OptionError
-from circuits.fitting.elbows import bode_network, elbow_walk, elbows_of, next_elbow, unit_gradient
 from circuits.fitting.setup import make_problem
+from circuits.fitting.theory.elbows import bode_network, elbow_walk, elbows_of, next_elbow, unit_gradient
 
 SIGNS = [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)]
 

@@ -12,7 +12,7 @@ from torch import nn
 
 import circuits as cc
 from circuits.errors import DataError, OptionError, ShapeError
-from circuits.fitting.implicit_bias import nearest_solution
+from circuits.fitting.theory.implicit_bias import nearest_solution
 
 X = torch.tensor([[1.0, 0.1, 0.01]], dtype=torch.float64)
 Y = torch.tensor([1.0], dtype=torch.float64)

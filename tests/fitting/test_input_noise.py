@@ -9,8 +9,8 @@ from torch import nn
 
 import circuits as cc
 from circuits.errors import OptionError, ShapeError
-from circuits.fitting.input_noise import expected_walk, noisy_curvature, noisy_loss, noisy_solution
-from circuits.fitting.learning_rates import stable_lr
+from circuits.fitting.theory.input_noise import expected_walk, noisy_curvature, noisy_loss, noisy_solution
+from circuits.fitting.theory.learning_rates import stable_lr
 
 X, Y = torch.tensor([[2.0]], dtype=torch.float64), torch.tensor([3.0], dtype=torch.float64)
 

@@ -12,7 +12,7 @@ from torch import nn
 import circuits as cc
 import losses
 from circuits.errors import OptionError, ShapeError
-from circuits.fitting.layers import layer_norms
+from circuits.fitting.theory.layers import layer_norms
 
 F = cc.log_grid(64, 10.0, 1e6)
 X = ((F.log10() - 3.5) / 1.5).unsqueeze(-1)

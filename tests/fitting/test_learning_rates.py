@@ -11,8 +11,8 @@ from torch import nn
 
 import circuits as cc
 from circuits.errors import OptionError
-from circuits.fitting.learning_rates import best_lrs, curvature_of, stable_lr, steps_within
-from circuits.fitting.momentum import contraction
+from circuits.fitting.theory.learning_rates import best_lrs, curvature_of, stable_lr, steps_within
+from circuits.fitting.theory.momentum import contraction
 
 
 def descend(sigma: float, lr: float, steps: int, y: float = 1.0) -> float:

@@ -10,9 +10,9 @@ from torch import nn
 
 import circuits as cc
 import losses
-from circuits.fitting.implicit_bias import nearest_solution
-from circuits.fitting.input_noise import noisy_solution
-from circuits.fitting.momentum import best_momentum
+from circuits.fitting.theory.implicit_bias import nearest_solution
+from circuits.fitting.theory.input_noise import noisy_solution
+from circuits.fitting.theory.momentum import best_momentum
 
 F = cc.tones(1000)
 LOW = cc.simulate(cc.LowPass(R=198.944), F)

@@ -12,8 +12,8 @@ from torch import nn
 import circuits as cc
 import losses
 from circuits.errors import OptionError, ShapeError, UnknownName
-from circuits.fitting.linearisation import Features, features, problem_features
 from circuits.fitting.setup import make_problem
+from circuits.fitting.theory.linearisation import Features, features, problem_features
 
 F = cc.log_grid(80, 10.0, 1e6)
 

@@ -11,8 +11,8 @@ from torch import nn
 
 import circuits as cc
 from circuits.errors import OptionError
-from circuits.fitting.learning_rates import best_lrs, curvature_of, stable_lr, steps_within
-from circuits.fitting.momentum import best_momentum, contraction, errors_by_step, iteration_matrix, repeated_lrs
+from circuits.fitting.theory.learning_rates import best_lrs, curvature_of, stable_lr, steps_within
+from circuits.fitting.theory.momentum import best_momentum, contraction, errors_by_step, iteration_matrix, repeated_lrs
 
 CASES = [(sigma, beta) for sigma in (0.2, 1.0, 3.0) for beta in (1.0, 0.5, 0.1, 0.01)]
 

@@ -13,7 +13,7 @@ from torch import nn
 import circuits as cc
 import losses
 from circuits.errors import OptionError, ShapeError
-from circuits.fitting.ridge import prior_rows, ridge_solution, with_prior
+from circuits.fitting.theory.ridge import prior_rows, ridge_solution, with_prior
 
 
 def problem(n: int, p: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

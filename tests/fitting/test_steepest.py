@@ -12,7 +12,7 @@ from torch import nn
 
 import circuits as cc
 from circuits.errors import OptionError
-from circuits.fitting.steepest import conjugate, dual_vector, steepest_step
+from circuits.fitting.theory.steepest import conjugate, dual_vector, steepest_step
 
 ORDERS = [1.0, 1.5, 2.0, 3.0, 8.0, math.inf]
 G = torch.tensor([3.0, -4.0, 0.0, 0.5], dtype=torch.float64)

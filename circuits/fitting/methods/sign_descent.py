@@ -11,8 +11,8 @@ from torch import Tensor
 from circuits.errors import OptionError
 from circuits.fitting.methods.method import Method, State
 from circuits.fitting.problem import Problem
-from circuits.fitting.steepest import dual_vector
 from circuits.fitting.stopping import Stop
+from circuits.fitting.theory.steepest import dual_vector
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from circuits.errors import OptionError
-from circuits.fitting.momentum import Numbers, as_numbers
-from circuits.fitting.ridge import check_rows
+from circuits.fitting.theory.momentum import Numbers, as_numbers
+from circuits.fitting.theory.ridge import check_rows
 
 
 def descent_filter(singular_value: Numbers, lr: float, steps: Numbers) -> Tensor:

@@ -1,7 +1,7 @@
 """Which learning rates are stable, which is best, and how many steps they take, from curvatures alone.
 
 Along an axis of curvature h (an eigenvalue of the Hessian) plain descent multiplies the error by 1 − lr·h a step. With
-momentum the factor is that of `circuits.fitting.momentum`, and everything here takes the momentum, 0 being none.
+momentum the factor is that of `circuits.fitting.theory.momentum`, and everything here takes the momentum, 0 being none.
 Reference: S. Boyd and L. Vandenberghe, Convex Optimization (2004), section 9.3.
 """
 
@@ -12,7 +12,7 @@ import math
 from torch import Tensor
 
 from circuits.errors import OptionError
-from circuits.fitting.momentum import Numbers, as_curvatures, as_numbers, check_momentum, repeated_lrs
+from circuits.fitting.theory.momentum import Numbers, as_curvatures, as_numbers, check_momentum, repeated_lrs
 
 
 def curvature_of(singular_value: Numbers) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from circuits.errors import OptionError
-from circuits.fitting.ridge import check_rows, ridge_solution
+from circuits.fitting.theory.ridge import check_rows, ridge_solution
 
 
 def noisy_loss(matrix: Tensor, target: Tensor, w: Tensor, sigma: float) -> Tensor:
