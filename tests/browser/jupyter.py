@@ -207,6 +207,20 @@ def open_notebook(server: Server, browser: Any, name: str, source: str, *, patie
     return page
 
 
+def hold(page: Any, place: Any) -> None:
+    """Give a place the keyboard, and see to it that it keeps it: a notebook that has just run takes it away again."""
+    end = time.monotonic() + 20
+    kept = 0
+    while kept < 3:
+        if not place.evaluate("e => e === document.activeElement"):
+            kept = 0
+            place.focus()
+        kept += 1
+        if time.monotonic() > end:
+            raise TimeoutError("the keyboard was taken away again and again")
+        page.wait_for_timeout(150)
+
+
 def press(page: Any, key: str) -> None:
     """Press a key and wait for the picture that follows."""
     before = page.evaluate("window.pictures")

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import circuits as cc
-from browser.jupyter import BYTES, press
+from browser.jupyter import BYTES, hold, press
 from circuits.notation import parse
 from circuits.views import Explorer, Replay
 
@@ -65,7 +65,7 @@ def test_replay_follows_the_keyboard(run_notebook: Any, capsys: pytest.CaptureFi
         pictures = [expected.stage.picture(step)[..., :3].astype(int) for step in range(expected.film.last + 1)]
         page = run_notebook("replay", REPLAY)
         assert differ(picture_in(page), pictures[0]) == 0.0
-        page.locator(".widget-slider .noUi-handle").focus()
+        hold(page, page.locator(".widget-slider .noUi-handle"))
         for step in (1, 2, 3):
             press(page, "ArrowRight")
             found = [differ(picture_in(page), picture) for picture in pictures]
@@ -107,7 +107,7 @@ def test_explore_follows_keyboard_text_and_fit(run_notebook: Any, capsys: pytest
         page = run_notebook("explore", EXPLORE)
         assert differ(picture_in(page), at(500.0)) == 0.0
         text = page.locator(".widget-text input").first
-        page.locator(".widget-slider .noUi-handle").first.focus()
+        hold(page, page.locator(".widget-slider .noUi-handle").first)
         for _ in range(5):
             press(page, "ArrowRight")
         R = parse(text.input_value(), "Ω")
