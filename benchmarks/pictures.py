@@ -1,33 +1,41 @@
 """What the pictures of a fit cost, against the same arithmetic written by hand: `python benchmarks/pictures.py`.
 
 The surface: the loss on a grid of two components by `loss_over`, against the formulas in bare torch, every point of the
-grid computed in full, at the best of several chunk sizes and in one piece. The peak of memory is that of a process of
-its own, over what it held before. The contributions: one vectorised call against a loop of `torch.autograd.grad` over
-the points. Each round times every contestant once, one after the other; ratios are medians of the ratios within a round.
+grid computed in full, at the best of several chunk sizes and in one piece. The peak of memory is the highest resident
+set of the process during the call over the one before it (`VmHWM`, set back through `/proc`: Linux only).
+
+The contributions: one vectorised call against a loop of `torch.autograd.grad` over the points, each of them selected
+on its own. Each round times every contestant once, one after the other; ratios are medians of the ratios within a
+round, with the least and the greatest behind them.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import math
-import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 import circuits as cc
 import losses
-from circuits.fitting.contributions import contributions
 from circuits.fitting.landscape import loss_over
+from circuits.fitting.pulling import contributions
 
 C = 1e-6
+NOISE = 0.01
+"""Noise of the magnitudes: without any the loss would vanish at its minimum, and its last digits with it."""
 CHUNKS = (16, 32, 48, 64, 128, 512)
-CASES = {"low-pass R, C": ("R", "C"), "band-pass": ("R_low", "R_high"), "organ, one filter": ("band.R_low", "band.R_high")}
+CASES = {
+    "low-pass R, C": ("R", "C"),
+    "band-pass": ("R_low", "R_high"),
+    "organ, one filter": ("band.R_low", "band.R_high"),
+}
 CASES["organ, two filters"] = ("low.R", "high.R")
 
 
@@ -65,6 +73,8 @@ def bare(case: str, f: Tensor, target: Tensor, held: dict[str, float]) -> Callab
 def fitted(case: str, points: int) -> cc.Fit:
     """A fit of the circuit of a case, from its start."""
     f = cc.tones(points)
+    board: cc.Circuit
+    true: cc.Circuit
     if case.startswith("organ"):
         board, true = cc.ColorOrgan(300.0, (60.0, 200.0), 50.0), cc.ColorOrgan(198.944, (39.789, 159.155), 31.831)
     elif case == "band-pass":
@@ -72,7 +82,7 @@ def fitted(case: str, points: int) -> cc.Fit:
     else:
         board, true = cc.LowPass(300.0), cc.LowPass(198.944)
         board.C.requires_grad_()
-    return cc.fit(board, cc.simulate(true, f), losses.Magnitude(sigma=0.01))
+    return cc.fit(board, cc.simulate(true, f, noise=NOISE), losses.Magnitude())
 
 
 def grids(fit: cc.Fit, names: tuple[str, str], side: int) -> list[Tensor]:
@@ -99,7 +109,7 @@ def surface(rounds: int, side: int, points: int) -> None:
 
         def by_hand(chunk: int, one=one, first=first, second=second) -> Tensor:
             pairs = zip(first.split(chunk), second.split(chunk), strict=True)
-            return torch.cat([one(a, b).expand(len(a)) for a, b in pairs]) * 1e4
+            return torch.cat([one(a, b).expand(len(a)) for a, b in pairs]) / NOISE**2
 
         def ours(problem=problem, x=fit.end, names=names, axes=axes) -> Tensor:
             return loss_over(problem, x, names, axes)
@@ -109,25 +119,32 @@ def surface(rounds: int, side: int, points: int) -> None:
         times = [(seconds(ours), *(seconds(lambda c=c: by_hand(c)) for c in chunks)) for _ in range(rounds)]
         medians = [statistics.median(column) for column in zip(*times, strict=True)]
         best = min(range(len(chunks)), key=lambda i: medians[i + 1])
-        ratio = statistics.median(row[0] / row[best + 1] for row in times)
+        ratios = sorted(row[0] / row[best + 1] for row in times)
+        ratio = statistics.median(ratios)
+        held, plain = megabytes(ours), megabytes(lambda c=chunks[-1], f=by_hand: f(c))
         print(
-            f"  {case:19s} {medians[0]:6.3f} s   {ratio:5.2f} × the bare arithmetic at its best chunk of {chunks[best]}"
-            f"   {medians[0] / medians[-1]:5.2f} × in one piece   apart {apart:.0e}   peak {peak(case, side, points)} MB"
+            f"  {case:19s} {medians[0]:6.3f} s   {ratio:5.2f} × ({ratios[0]:.2f} to {ratios[-1]:.2f}) bare arithmetic"
+            f" at its best chunk of {chunks[best]}   {medians[0] / medians[-1]:5.2f} × in one piece   apart {apart:.0e}"
+            f"   peak {held}, in one piece {plain}"
         )
 
 
-def peak(case: str, side: int, points: int) -> str:
-    """Memory in megabytes that one surface takes in a process of its own, over what was there before."""
-    command = [sys.executable, __file__, "--peak", case, "--side", str(side), "--points", str(points)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+def megabytes(function: Callable[[], object]) -> str:
+    """How far the resident set of the process rises during a call."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)  # what earlier calls left behind would hide what this one takes
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
+    except (AttributeError, OSError):
+        return "not measured"
+    before = _status("VmHWM")
+    function()
+    return f"{(_status('VmHWM') - before) / 1024:.0f} MB"
 
 
-def print_peak(case: str, side: int, points: int) -> None:
-    """The same, from inside that process."""
-    fit = fitted(case, points)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    loss_over(fit.final_problem(), fit.end, CASES[case], grids(fit, CASES[case], side))
-    print(f"{(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.0f}")
+def _status(field: str) -> float:
+    """A number of kilobytes from the process's status."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
 def pulls(rounds: int, points: int) -> None:
@@ -140,8 +157,10 @@ def pulls(rounds: int, points: int) -> None:
         def loop(problem=problem, x=x) -> Tensor:
             leaf = x.clone().requires_grad_()
             cost = problem.active_loss.pointwise(problem.predict(leaf), problem.target) / problem.count
-            rows = [torch.autograd.grad(one, leaf, retain_graph=True)[0] for one in cost.reshape(-1)]
-            return torch.stack(rows, -1).reshape(1, len(problem.model.names), *cost.shape[1:])
+            shape = cost.shape[1:]
+            cost = cost.reshape(-1)
+            rows = [torch.autograd.grad(cost[i], leaf, retain_graph=True)[0] for i in range(len(cost))]
+            return torch.stack(rows, -1).reshape(1, len(problem.model.names), *shape)
 
         def ours(problem=problem, x=x) -> Tensor:
             return contributions(problem, x)
@@ -149,8 +168,11 @@ def pulls(rounds: int, points: int) -> None:
         apart = float((ours() - loop()).abs().max() / loop().abs().max())
         times = [(seconds(loop), seconds(lambda: [ours() for _ in range(100)]) / 100) for _ in range(rounds)]
         mine, theirs = (statistics.median(column) for column in zip(*[(b, a) for a, b in times], strict=True))
-        ratio = statistics.median(a / b for a, b in times)
-        print(f"  {case:19s} {mine * 1e6:6.0f} µs   the loop {theirs * 1e3:6.1f} ms: {ratio:5.0f} ×   apart {apart:.0e}")
+        ratios = sorted(a / b for a, b in times)
+        print(
+            f"  {case:19s} {mine * 1e6:6.0f} µs   the loop {theirs * 1e3:6.1f} ms: {statistics.median(ratios):5.0f} ×"
+            f" ({ratios[0]:.0f} to {ratios[-1]:.0f})   apart {apart:.0e}"
+        )
 
 
 def main() -> None:
@@ -161,13 +183,9 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a smoke run on a small grid")
-    parser.add_argument("--peak", choices=CASES, help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     side, points, rounds = (20, 100, 2) if given.quick else (given.side, given.points, given.rounds)
-    if given.peak:
-        print_peak(given.peak, side, points)
-        return
     print(f"torch {torch.__version__}, {given.threads} thread(s), {rounds} rounds; processor times")
     surface(rounds, side, points)
     pulls(rounds, points)

@@ -21,6 +21,10 @@ BLOCK = 131_072
 """Numbers that a thread computes with at a time. A table of them has a megabyte and stays near the processor, where the
 same arithmetic takes a quarter of the time that it takes in memory; smaller blocks lose as much to their number."""
 
+ROOM = 16 * BLOCK
+"""Numbers that are asked for once and given back. The C library learns from it to keep blocks of such a size, which it
+would else return to the system after each of them; fetching them again costs as much as half the arithmetic."""
+
 SHOWN = 12
 """Names listed in a message at most: a plain module may have thousands."""
 
@@ -58,6 +62,7 @@ def loss_over(problem: Problem, x: Tensor, names: str | Sequence[str], grids: Te
         raise OptionError(f"a surface of {problem.boards} boards; expected one: problem.take(torch.tensor([board]))")
     values = problem.coordinates.values(x.detach().reshape(-1))
     axes = _axes(problem, values, names, grids)
+    values.new_empty(ROOM)
     if isinstance(problem.model, CircuitModel):
         total = _Boards(problem, problem.model, values, columns).losses(axes)
     else:

@@ -17,10 +17,10 @@ from matplotlib.lines import Line2D
 from circuits.circuit import Circuit
 from circuits.errors import OptionError
 from circuits.files import replace_file
-from circuits.fitting.contributions import contributions
 from circuits.fitting.landscape import column_of
 from circuits.fitting.model import CircuitModel
 from circuits.fitting.problem import Problem, led_term
+from circuits.fitting.pulling import contributions
 from circuits.fitting.result import Fit
 from circuits.notation import format as engineering
 from circuits.views import style
@@ -148,8 +148,8 @@ def _figure(fit: Fit, pull: Pull, board: int) -> Figure:
         figsize=(style.WIDTH, height * panels + 1.5), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06)
     )
     grid = figure.add_gridspec(panels, 1)
-    for i, cell in enumerate(grid):
-        axes = figure.add_subplot(cell)
+    for i in range(panels):
+        axes = figure.add_subplot(grid[i, 0])
         _panel(axes, fit, pull, i)
         _along(axes, fit, pull, labelled=i == panels - 1)
     figure.align_ylabels()
@@ -214,8 +214,10 @@ def _sum(fit: Fit, pull: Pull, i: int) -> str:
     total = float(np.nansum(pull.derivative[i]))
     unit = fit.units.get(pull.names[i], "")
     value = engineering(float(pull.values[i]), unit, 4) if unit else f"{pull.values[i]:.4g}"
-    is_balanced = abs(total) <= BALANCED * float(np.nansum(np.abs(pull.derivative[i])))
-    verdict = "balanced" if is_balanced else "pulled up" if total < 0 else "pulled down"
+    effort = float(np.nansum(np.abs(pull.derivative[i])))
+    verdict = "pulled up" if total < 0 else "pulled down"
+    if abs(total) <= BALANCED * effort:
+        verdict = "balanced" if effort > 0 else "nothing pulls"
     return f"{pull.names[i]} = {value}: the sum is {total:.2g}, {verdict}".replace("-", "\N{MINUS SIGN}")
 
 

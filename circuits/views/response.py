@@ -183,6 +183,9 @@ def _legend_rows(scene: Scene) -> list[Line2D | Patch]:
             rows.append(Line2D([], [], color=style.colour(k), label=text, **look))
     if scene.start is not None:
         rows.append(Line2D([], [], color=style.PALE, linestyle=style.START, linewidth=1.3, label="where the fit began"))
-    if any(np.isfinite(part).any() or np.isinf(part).any() for part in scene.spread):
+    if any(np.isfinite(part).any() for part in scene.spread):
         rows.append(Patch(color=style.PALE, alpha=0.4, linewidth=0, label="one standard error of the fitted curve"))
+    if any(np.isinf(part).any() for part in scene.spread):
+        look = {"facecolor": "none", "edgecolor": style.PALE, "hatch": "///", "linewidth": 0}
+        rows.append(Patch(label="hatched: the data do not determine this curve", **look))
     return rows

@@ -188,8 +188,8 @@ def _grid(end: float, path: Array | None, count: int, span: float | None, is_log
     if span is not None:
         if isinstance(span, bool) or not isinstance(span, (int, float)) or not 1 < span < math.inf:
             raise OptionError(f"span={span!r}; expected a factor above 1, such as 10")
-        ends = sorted((end / span, end * span)) if end else (-span, span)
-        return np.geomspace(*ends, count) if is_log else np.linspace(*ends, count)
+        low, high = sorted((end / span, end * span)) if end else (-span, span)
+        return np.geomspace(low, high, count) if is_log else np.linspace(low, high, count)
     seen = np.array([end]) if path is None else np.append(path[np.isfinite(path)], end)
     if is_log:
         low, high = min(seen.min(), end / 4), max(seen.max(), end * 4)
@@ -280,7 +280,7 @@ def _path(axes: Axes, along: Array, up: Array, *, on_dark: bool = False) -> list
         look["path_effects"] = [Stroke(linewidth=3.0, foreground=style.INK), Normal()]
     axes.plot(along[keep], up[keep], zorder=3, **look)
     steps = len(along) - 1 - int(keep[0])
-    beginning = "start" if keep[0] == 0 else "start of what lies on this loss"
+    beginning = "start" if keep[0] == 0 else "first step on this loss"
     ends = (
         (0, 9, "white", f"{beginning}, {steps:,} step{'s' if steps != 1 else ''} before the end"),
         (-1, 11, END, "where the fit ended"),

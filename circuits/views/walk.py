@@ -91,7 +91,8 @@ def _figure(fit: Fit | SavedFit, history: History, is_log: bool, board: int) -> 
     groups = _by_unit(names, fit.units)
     heights = [2.2, *[2.0] * len(groups), 2.0]
     figure = Picture(figsize=(style.WIDTH, sum(heights) + 1.2), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
-    panels = [figure.add_subplot(cell) for cell in figure.add_gridspec(len(heights), 1, height_ratios=heights)]
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    panels = [figure.add_subplot(grid[i, 0]) for i in range(len(heights))]
     _series(panels[0], history.loss[:, board].numpy(force=True), 0, 1, is_log, ink=style.INK)
     panels[0].set_ylabel("loss")
     dashes = ["-" if is_log else style.line(k) for k in range(len(chosen))]
@@ -166,11 +167,12 @@ def _series(
     before = np.concatenate([[False], (shown[1:] < 0) & (shown[:-1] > 0)])  # a line to the first negative point
     is_negative = (shown < 0) | np.concatenate([before[1:], [False]])
     after = np.concatenate([[False], (shown[1:] > 0) & (shown[:-1] < 0)])
-    axes.plot(at, np.where(shown < 0, np.nan, size), linestyle="-", **look)
+    look["linestyle"] = "-"
+    axes.plot(at, np.where(shown < 0, np.nan, size), **look)
     if is_negative.any():
         below = np.where(is_negative | after, size, np.nan)
-        hollow = {"markerfacecolor": "white"} if "marker" in look else {}
-        axes.plot(at, below, linestyle=(0, (1, 1.2)), **look, **hollow)
+        look |= {"linestyle": (0, (1, 1.2))} | ({"markerfacecolor": "white"} if "marker" in look else {})
+        axes.plot(at, below, **look)
     zeros = at[shown == 0]
     if len(zeros):
         foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}

@@ -10,7 +10,7 @@ from torch import nn
 
 import circuits as cc
 import losses
-from circuits.fitting.contributions import contributions
+from circuits.fitting.pulling import contributions
 
 F = cc.log_grid(14, 10.0, 1e5)
 
@@ -57,6 +57,9 @@ def fitted(name, quantity, loss=None, *, missing=False, noise=0.0, **options):
             part.mul_(0.7)
     data = cc.simulate(other, F, quantity, noise)
     values = data.values.clone()
+    if quantity == "led":  # a band whose peak lies below the threshold would be dark throughout
+        values[..., 7] = 1.0
+        values[..., 1] = 0.0
     if missing:
         values[..., ::5] = math.nan
     bench = cc.Measurements(data.f, quantity, values, sigma=data.sigma, outputs=data.outputs)
@@ -73,7 +76,9 @@ def test_one_point_at_a_time(name, quantity, missing):
 
 
 @pytest.mark.parametrize(
-    "loss", [losses.LogisticLed(), losses.ShiftedMSE(), losses.HingeLed(), losses.LogisticLed(sharpness=300.0)], ids=repr
+    "loss",
+    [losses.LogisticLed(), losses.ShiftedMSE(), losses.HingeLed(), losses.LogisticLed(sharpness=300.0)],
+    ids=repr,
 )
 @pytest.mark.parametrize("name", ["low-pass", "organ", "boards"])
 def test_led_losses(name, loss):
@@ -88,7 +93,7 @@ def test_led_losses(name, loss):
         losses.Cauchy(losses.Magnitude(sigma=0.05)),
         3.0 * losses.Magnitude(),
         losses.Magnitude(weights=torch.linspace(0.1, 2, 14, dtype=torch.float64)),
-        losses.Magnitude() + losses.Prior({"R_low": 30.0}, 0.1),
+        losses.Magnitude(sigma=0.05) + losses.Prior({"R_low": 30.0}, 0.1),
     ],
     ids=repr,
 )
@@ -98,7 +103,7 @@ def test_other_losses(loss):
 
 
 def test_priors_are_no_data_points():
-    fit = fitted("band-pass", "magnitude", losses.Magnitude() + losses.Prior({"R_low": 30.0}, 0.1))
+    fit = fitted("band-pass", "magnitude", losses.Magnitude(sigma=0.05) + losses.Prior({"R_low": 30.0}, 0.1))
     left = fit.problem.gradient(fit.start)[1] - contributions(fit.problem, fit.start).sum(-1)
     leaf = fit.start.clone().requires_grad_()
     prior = fit.problem.prior_loss(fit.problem.coordinates.values(leaf))

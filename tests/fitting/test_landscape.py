@@ -46,8 +46,11 @@ def measured(circuit, quantity, f=F, missing=False, noise=0.0):
             own.copy_(part * 0.7)
     data = cc.simulate(other, f, quantity, noise)
     values = data.values.clone()
+    if quantity == "led":  # a band whose peak lies below the threshold, or is missing, would be dark throughout
+        values[..., len(f) // 2] = 1.0
+        values[..., 0] = 0.0
     if missing:
-        values[..., ::5] = math.nan
+        values[..., 2::5] = math.nan
     return cc.Measurements(data.f, quantity, values, sigma=data.sigma, outputs=data.outputs)
 
 
@@ -82,12 +85,14 @@ def check(fit, names, *, rtol=1e-12, x=None):
         torch.testing.assert_close(found, expected, rtol=rtol, atol=rtol * float(expected.max()) * 1e-2)
 
 
-@pytest.mark.parametrize("quantity", QUANTITIES)
-@pytest.mark.parametrize("name", CIRCUITS)
+PAIRS = [  # a Bode asymptote has no phase
+    (n, q) for n in CIRCUITS for q in QUANTITIES if n != "Bode band-pass" or q not in ("phase", "response")
+]
+
+
+@pytest.mark.parametrize(("name", "quantity"), PAIRS)
 def test_the_surface_is_the_loss_point_by_point(name, quantity):
     make, names = CIRCUITS[name]
-    if name == "Bode band-pass" and quantity in ("phase", "response"):
-        pytest.skip("a Bode asymptote has no phase")
     circuit = make()
     check(cc.fit(circuit, measured(circuit, quantity), **ONE_STEP), names)
 
@@ -116,7 +121,9 @@ LOSSES = {
     "Cauchy": losses.Cauchy(losses.Magnitude(sigma=0.05)),
     "scaled": 3.0 * losses.Magnitude(),
     "scalar": lambda prediction, target: (prediction - target).abs().max() + (prediction * target).mean(),
-    "scalar that branches": lambda p, t: (p - t).abs().mean() if float(p.detach().mean()) > 0.3 else (p - t).square().mean(),
+    "scalar that branches": lambda p, t: (
+        (p - t).abs().mean() if float(p.detach().mean()) > 0.3 else (p - t).square().mean()
+    ),
 }
 ORGAN_PAIRS = [("low.R", "band.R_low"), ("band.R_low", "band.R_high")]
 
@@ -154,9 +161,8 @@ def test_tied_components_move_together_and_answer_to_both_names():
 
 
 def test_float32_stays_float32():
-    circuit = cc.BandPass(60.0, 200.0, dtype=torch.float32)
-    data = cc.simulate(cc.BandPass(40.0, 150.0, dtype=torch.float32), F.float())
-    fit = cc.fit(circuit, data, **ONE_STEP)
+    circuit = cc.BandPass(60.0, 200.0).to(torch.float32)
+    fit = cc.fit(circuit, cc.simulate(cc.BandPass(40.0, 150.0), F), **ONE_STEP)
     assert loss_over(fit.final_problem(), fit.start, "R_low", [10.0, 20.0]).dtype == torch.float32
     check(fit, ("R_low", "R_high"), rtol=2e-5)
 
@@ -220,7 +226,7 @@ def calls_of(fit, names, sides):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(circuit, "predict", counting)
-        loss_over(fit.final_problem(), fit.end, names, [around(fit, n, side) for n, side in zip(names, sides)])
+        loss_over(fit.final_problem(), fit.end, names, [around(fit, *pair) for pair in zip(names, sides, strict=True)])
     return len(asked)
 
 
@@ -271,7 +277,13 @@ BAD = {
     "NaN": (_band, ["R_low"], [[math.nan]], OptionError, "finite"),
     "several boards": (_boards, ["R"], [[1.0]], OptionError, "2 boards; expected one"),
     "a plain module": (lambda: cc.fit(nn.Linear(1, 1), LINE), ["slope"], [[1.0]], UnknownName, "weight"),
-    "fixed in a module": (lambda: cc.fit(nn.Linear(1, 1), LINE, fixed=["bias"]), ["bias[0]"], [[1.0]], OptionError, "held"),
+    "fixed in a module": (
+        lambda: cc.fit(nn.Linear(1, 1), LINE, fixed=["bias"]),
+        ["bias[0]"],
+        [[1.0]],
+        OptionError,
+        "held",
+    ),
 }
 
 

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 import circuits as cc
 from circuits.errors import DataError, OptionError
 from circuits.fitting import load_fit
-from circuits.views import plot_response
+from circuits.views import plot_response, style
 from circuits.views.led_panels import wrong_leds
 from circuits.views.scene import Corner, scene_of
-from circuits.views.style import label_places
+from circuits.views.style import label_places, shade_band
 
 ORGAN = {"low": 198.944, "band": (39.789, 159.155), "high": 31.831}
 GRID = cc.log_grid(40, 10.0, 1e5)
@@ -176,6 +179,116 @@ def test_a_fit_read_back_shows_its_circuit_and_its_values(tmp_path):
     saved = scene_of(load_fit(tmp_path / "fit.json"), 0)
     assert saved.corners == scene_of(fit, 0).corners
     assert saved.notes == scene_of(fit, 0).notes
+
+
+def bands(axes):
+    """What is shaded: (f, lower end, upper end) of each band with a known height."""
+    found = []
+    for band in axes.collections:
+        if isinstance(band, PolyCollection) and band.get_label() != "_not determined" and band.get_hatch() is None:
+            for path in band.get_paths():
+                f, y = path.vertices.T
+                at = np.unique(f)
+                found.append((at, *(np.array([pick(y[f == one]) for one in at]) for pick in (np.min, np.max))))
+    return found
+
+
+@pytest.mark.parametrize("coordinates", ["log", "linear"])
+def test_the_band_is_one_standard_error_high(coordinates):
+    fit = fitted("low-pass", "magnitude", 0.05, f=cc.log_grid(12, 10.0, 1e5), coordinates=coordinates)
+    figure = plot_response(fit)
+    ((f, low, high),) = bands(figure.axes[0])
+    R, sigma = fit.values["R"].item(), fit.errors["R"].item()
+    x = 2 * np.pi * f * R * 1e-6
+    error = sigma / R * x**2 * (1 + x**2) ** -1.5  # |dH/dR|·σ, by hand
+    middle = (1 + x**2) ** -0.5
+    np.testing.assert_allclose(high - middle, error, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(middle - low, error, rtol=1e-6, atol=1e-12)
+    assert "one standard error of the fitted curve" in row_texts(figure)
+
+
+def row_texts(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def test_the_band_of_a_complex_response_is_in_decibels_and_degrees():
+    fit = fitted("low-pass", "response", 0.05, f=cc.log_grid(12, 10.0, 1e5))
+    figure = plot_response(fit)
+    R, relative = fit.values["R"].item(), fit.errors["R"].item() / fit.values["R"].item()
+    for axes, height in (
+        (figure.axes[0], lambda x: 20 / math.log(10) * x**2 / (1 + x**2)),
+        (figure.axes[2], lambda x: np.degrees(x / (1 + x**2))),
+    ):
+        ((f, low, high),) = bands(axes)
+        expected = relative * height(2 * np.pi * f * R * 1e-6)
+        np.testing.assert_allclose((high - low) / 2, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_each_output_and_each_board_has_its_own_band():
+    organ = plot_response(fitted("organ", "magnitude", 0.05))
+    assert len(bands(organ.axes[0])) == 3
+    fit = fitted("boards", "magnitude", 0.05)
+    for board in (0, 2):
+        ((f, low, high),) = bands(plot_response(fit, board=board).axes[0])
+        R, sigma = fit.values["R"][board].item(), fit.errors["R"][board].item()
+        x = 2 * np.pi * f * R * 1e-6
+        np.testing.assert_allclose((high - low) / 2, sigma / R * x**2 * (1 + x**2) ** -1.5, rtol=1e-6, atol=1e-12)
+
+
+def test_a_curve_may_be_known_although_its_values_are_not():
+    board = cc.LowPass(500.0)
+    board.C.requires_grad_()
+    fit = cc.fit(board, cc.simulate(cc.LowPass(200.0), cc.log_grid(12, 10.0, 1e5), noise=0.05))
+    figure = plot_response(fit)
+    ((_, low, high),) = bands(figure.axes[0])
+    assert math.isinf(fit.errors["R"]) and 0 < (high - low).max() < 0.1
+    assert not any("hatched" in text for text in row_texts(figure))
+
+
+def test_what_is_not_determined_is_hatched_and_said():
+    data = cc.simulate(cc.ColorOrgan(**ORGAN), GRID)
+    values = data.values.clone()
+    values[1] = math.nan
+    start = cc.ColorOrgan(500.0, (500.0, 500.0), 500.0)
+    figure = plot_response(cc.fit(start, cc.Measurements(GRID, "magnitude", values, sigma=0.02, outputs=data.outputs)))
+    hatched = [band for band in figure.axes[0].collections if band.get_hatch()]
+    assert len(hatched) == 1 and figure.axes[0].get_ylim()[1] < 1.5
+    assert len(bands(figure.axes[0])) == 2
+    assert "hatched: the data do not determine this curve" in row_texts(figure)
+    laid_out(figure)
+
+
+def test_leds_show_threshold_corners_start_and_band():
+    fit = fitted("organ", "led", f=cc.tones(100))
+    figure = plot_response(fit)
+    axes = figure.axes[0]
+    levels = [line.get_ydata()[0] for line in axes.get_lines() if list(line.get_xdata()) == [0, 1]]
+    assert levels == [pytest.approx(1 / math.sqrt(2))]
+    upright = [line.get_xdata()[0] for line in axes.get_lines() if list(line.get_ydata()) == [0, 1]]
+    assert sorted(upright) == pytest.approx(sorted(float(f) for f, _ in fit.cutoffs.values()))
+    assert len(bands(axes)) == 3
+    dashed = [line for line in figure_lines(axes) if line.is_dashed() and line.get_linewidth() == 1.3]
+    expected = cc.ColorOrgan(500.0, (500.0, 500.0), 500.0)(torch.as_tensor(dashed[0].get_xdata())).detach()
+    for line, curve in zip(dashed, expected, strict=True):
+        np.testing.assert_allclose(line.get_ydata(), curve, rtol=1e-12)
+    assert "where the fit began" in row_texts(figure)
+
+
+def test_a_fit_read_back_has_no_data_and_no_band(tmp_path):
+    fit = fitted("low-pass", "magnitude", 0.05)
+    fit.save(tmp_path / "fit.json")
+    figure = plot_response(load_fit(tmp_path / "fit.json"))
+    assert bands(figure.axes[0]) == [] and len(figure.axes) == 2
+
+
+def test_a_band_leaves_the_limits_and_the_gaps():
+    axes = Figure().add_subplot()
+    axes.plot([1, 4], [0, 1])
+    limits = axes.get_xlim(), axes.get_ylim()
+    shade_band(axes, [1, 2, 3, 4], [0.1, -math.inf, math.nan, 0.2], [0.3, math.inf, 9.0, 5.0], output=1, label="parts")
+    assert (axes.get_xlim(), axes.get_ylim()) == limits
+    assert [band.get_label() for band in axes.collections] == ["parts", "_not determined"]
+    assert to_hex(axes.collections[0].get_facecolor()[0]) == style.colour(1).lower()
 
 
 def test_a_fit_that_ran_away_is_still_drawn():

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from circuits.data import Measurements, log_grid
 from circuits.errors import OptionError
-from circuits.fitting.contributions import contributions
 from circuits.fitting.landscape import columns_of, loss_over
 from circuits.fitting.model import CircuitModel, ModuleModel
 from circuits.fitting.problem import Problem, led_term
+from circuits.fitting.pulling import contributions
 from circuits.fitting.result import Fit
 from circuits.notation import format as engineering
 from circuits.views.playback.ground import HALF_POWER, Ground
@@ -98,8 +98,9 @@ class Film:
         self.last = len(self._loss) - 1
         x = self.problem.coordinates.from_values(self._values).numpy(force=True)
         self.keys = key_steps(x, KEYS)
-        self._firsts = np.array([first for first, _ in history.walks])
-        self.stages = tuple(loss for _, loss in history.walks)
+        walks = history.walks or ((0, self.problem.loss),)
+        self._firsts = np.array([first for first, _ in walks])
+        self.stages = tuple(loss for _, loss in walks)
         self.key_stages = self._stage(self.keys)
         self._slices: dict[tuple[int, int], Slice] = {}
         self._look_at_data()

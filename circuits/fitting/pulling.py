@@ -36,10 +36,8 @@ def contributions(problem: Problem, x: Tensor) -> Tensor:
         prediction = problem.board_first(prediction)
         jacobian = jacobian.reshape(*values.shape, *prediction.shape[1:])
         slope = _slopes(problem, prediction).unsqueeze(1)
-        if slope.is_complex() or jacobian.is_complex():
-            pull = (slope.conj() * jacobian).real
-        else:
-            pull = slope * jacobian
+        pull = slope.conj() * jacobian
+        pull = pull.real if pull.is_complex() else pull
         stretch = problem.coordinates.slope(values)
         count = problem.count if isinstance(problem.count, Tensor) else values.new_full((1,), problem.count)
         weight = (1.0 if stretch is None else stretch) / count.unsqueeze(-1)
