@@ -17,7 +17,7 @@ CHUNK = 1024
 
 @dataclass(frozen=True)
 class History:
-    """Every step of a fit, the start included.
+    """Every step of a fit, the start included: a stage of the loss begins where the one before it ended.
 
     Args:
         names: the p fitted values, by name.
@@ -57,13 +57,18 @@ class Recorder:
     loose: list[tuple[Tensor, ...]] = field(default_factory=list)
     packed: list[tuple[Tensor, ...]] = field(default_factory=list)
     walks: list[tuple[int, Loss]] = field(default_factory=list)
+    is_known: bool = False
 
     def begin(self, loss: Loss) -> None:
-        """What follows is a walk down this loss."""
+        """What follows is a walk down this loss, from its start, which only the first walk has to remember."""
+        self.is_known = bool(self.walks)
         self.walks.append((CHUNK * len(self.packed) + len(self.loose), loss))
 
     def record(self, state: State, rows: Tensor | None) -> None:
         """Remember one step."""
+        if self.is_known:
+            self.is_known = False
+            return
         entry = (state.x, state.loss, state.gradient)
         if rows is not None:
             last = self.loose[-1] if self.loose else tuple(column[-1] for column in self.packed[-1])

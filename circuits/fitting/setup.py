@@ -150,7 +150,8 @@ def _circuit_side(
         data = data.as_quantity(loss.quantity)
     data = _matching_outputs(circuit, data)
     own = learnable.parameters[0]
-    if data.f.dtype != own.dtype or data.f.device != own.device:
+    tables = [table for table in (data.f, data.values, data.sigma) if table is not None]
+    if any(table.dtype.to_real() != own.dtype or table.device != own.device for table in tables):
         data = data.to(own.device, own.dtype)
     batch = _batch(circuit, learnable)
     f = data.f if data.f.ndim == 1 else _flat(data.f, batch, 1, "frequencies")

@@ -247,3 +247,14 @@ def test_one_point_determines_one_value():
     # and leaves nothing to estimate the noise from
     assert not found.errors["R"].isfinite() or found.errors["R"] == 0
     assert str(found)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("f_kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("quantity", ["magnitude", "response"])
+def test_frequencies_and_values_need_not_be_of_one_precision(kind, f_kind, quantity):
+    f = cc.log_grid(60, 10.0, 1e5).to(f_kind)
+    data = cc.simulate(cc.LowPass(200.0, dtype=torch.float32), f, quantity, noise=0.01)
+    found = cc.fit(cc.LowPass(500.0, dtype=kind), data)
+    assert found.values["R"].dtype == kind
+    assert found.values["R"].item() == pytest.approx(200.0, rel=0.03)

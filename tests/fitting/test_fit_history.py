@@ -32,6 +32,14 @@ def test_the_history_repeats_its_losses_with_the_loss_that_was_walked(boards):
             torch.testing.assert_close(again, history.loss[step, board : board + 1], rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("quantity", ["led", "magnitude"])
+def test_a_history_has_one_row_for_every_step_and_the_start(quantity):
+    fit = cc.fit(cc.LowPass(500.0), cc.simulate(cc.LowPass(200.0), TONES, quantity))
+    assert len(fit.history) == fit.steps + 1
+    moved = fit.history.values[1:, 0, 0] != fit.history.values[:-1, 0, 0]
+    assert bool(moved.all())
+
+
 def test_each_walk_begins_where_its_loss_is_first_used():
     fit = cc.fit(cc.LowPass(500.0), leds())
     firsts = [first for first, _ in fit.history.walks]
@@ -46,8 +54,8 @@ def test_the_walks_of_a_long_history_are_counted_in_rows():
     stop = cc.Stop(steps=1500, gradient=0.0)
     fit = cc.fit(cc.LowPass(500.0), leds(), losses.HardLed(), method=cc.SignDescent(lr=1e-6), stop=stop)
     firsts = [first for first, _ in fit.history.walks]
-    assert firsts == [1501 * i for i in range(len(firsts))] and len(firsts) > 1
-    assert len(fit.history) == 1501 * len(firsts)
+    assert firsts == [0, *(1501 + 1500 * i for i in range(len(firsts) - 1))] and len(firsts) > 1
+    assert len(fit.history) == 1500 * len(firsts) + 1 == fit.steps + 1
 
 
 def test_a_single_walk_is_one_row_of_the_table():
