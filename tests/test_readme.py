@@ -55,3 +55,18 @@ def test_the_benchmark_starts():
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("SciPy default") == 2 and "the two walks differ by" in done.stdout
+
+
+def test_the_benchmark_of_the_pictures_starts():
+    command = [sys.executable, "benchmarks/pictures.py", "--quick"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("bare arithmetic") == 4 and done.stdout.count("the loop") == 3
+
+
+def test_the_lessons_that_the_readme_lists_are_there():
+    table = README.split("## Nine lessons")[1].split("\n## ")[0]
+    numbers = re.findall(r"^\| (\d) \|", table, re.M)
+    assert numbers == [path.name[1] for path in sorted((ROOT / "examples").glob("[0-9][0-9]_*.ipynb"))]
+    assert (ROOT / re.search(r"jupyter lab (\S+)", table)[1]).exists()

@@ -128,7 +128,12 @@ def _from_plain(plain: dict[str, Any]) -> SavedFit:
         seconds=plain["seconds"],
         history=None
         if history is None
-        else History(tuple(history["names"]), *(_tensor(history[key]) for key in ("values", "loss", "gradient"))),
+        else History(
+            tuple(history["names"]),
+            _tensor(history["values"]),
+            _tensor(history["loss"]),
+            _tensor(history["gradient"]),
+        ),
     )
 
 
