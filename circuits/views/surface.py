@@ -132,7 +132,8 @@ def surface_of(
 ) -> Surface:
     """Work out what `plot_loss_surface` draws, and raise what it raises."""
     if not isinstance(fit, Fit):
-        what = "a fit read back from a file, which has no data with it" if isinstance(fit, SavedFit) else type(fit)
+        is_saved = isinstance(fit, SavedFit)
+        what = "a fit read back from a file, which has no data with it" if is_saved else f"a {type(fit).__name__}"
         raise OptionError(f"cannot draw the loss of {what}; expected the result of circuits.fit")
     problem = fit.final_problem(board)
     chosen = (names,) if isinstance(names, str) else tuple(fit.names[:2] if names is None else names)

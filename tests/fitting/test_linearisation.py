@@ -364,3 +364,14 @@ def test_features_that_see_nothing_have_rank_zero():
     phi = Features(("a",), torch.zeros(4, 1))
     assert phi.rank == 0
     assert phi.change(torch.ones(4)).tolist() == [0.0]
+
+
+def test_a_fit_tells_the_features_of_the_board_that_is_asked_for():
+    truth = cc.BandPass([40.0, 60.0], [160.0, 300.0])
+    found = cc.fit(cc.BandPass([100.0] * 2, [100.0] * 2), cc.simulate(truth, cc.log_grid(80, 10.0, 1e5), noise=0.01))
+    for board in (0, 1):
+        phi = found.features(board)
+        curvature = found.final_problem(board).quadratic(found.end[board : board + 1]).curvature[0]
+        torch.testing.assert_close(phi.table.T @ phi.table, curvature, rtol=1e-10, atol=0)
+        assert str(phi).startswith("2 of 2 combinations of R_low, R_high can be seen in 80 numbers")
+    assert not torch.allclose(found.features(0).singular_values, found.features(1).singular_values)

@@ -26,8 +26,11 @@ from circuits.fitting.problem import Problem
 from circuits.fitting.setup import How, make_coordinates
 from circuits.fitting.uncertainty import NULL_SINGULAR
 
+SHOWN = 4
+"""Combinations, and names in each, that are written out."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Features:
     """The features of a model and their singular value decomposition, Φ = U S Vᵀ.
 
@@ -38,6 +41,10 @@ class Features:
     >>> phi = Features(("a", "b"), torch.tensor([[3.0, 3.0], [0.0, 0.0], [4.0, 4.0]]))
     >>> phi.rank, phi.combination(0)
     (1, {'a': 0.707..., 'b': 0.707...})
+    >>> print(phi)
+    1 of 2 combinations of a, b can be seen in 3 numbers
+    singular value 7.07: 0.71 a + 0.71 b
+    singular value 0: 0.71 a - 0.71 b, which no number here depends on
     """
 
     names: tuple[str, ...]
@@ -70,6 +77,26 @@ class Features:
         """How many combinations change the prediction at all, beyond rounding."""
         small = max(NULL_SINGULAR, torch.finfo(self.table.dtype).eps * max(self.table.shape))
         return int((self.singular_values > small * self.singular_values.amax()).sum())
+
+    def __str__(self) -> str:
+        total, known = min(self.table.shape), self.rank
+        names = ", ".join(self.names[:SHOWN]) + (f" and {len(self.names) - SHOWN} more" * (len(self.names) > SHOWN))
+        lines = [f"{known} of {len(self.names)} combinations of {names} can be seen in {len(self.table)} numbers"]
+        for k in range(min(total, SHOWN)):
+            unseen = ", which no number here depends on" if k >= known else ""
+            value = self.singular_values[k].item() if k < known else 0.0
+            lines.append(f"singular value {value:.3g}: {self._written(k)}{unseen}")
+        return "\n".join(lines + ["…"] * (total > SHOWN))
+
+    def __repr__(self) -> str:
+        return f"Features(rank {self.rank} of {len(self.names)}, {len(self.table)} numbers)"
+
+    def _written(self, k: int) -> str:
+        """Combination k, its largest parts first, as a sum."""
+        parts = sorted(self.combination(k).items(), key=lambda part: -abs(part[1]))
+        parts = [(name, share) for name, share in parts if abs(share) >= 0.005][:SHOWN]
+        text = " ".join(f"{'-' if share < 0 else '+'} {abs(share):.2f} {name}" for name, share in parts)
+        return text.removeprefix("+ ")
 
     def combination(self, k: int) -> dict[str, float]:
         """Combination k by name; for logarithms of components the exponents of a product."""
