@@ -130,7 +130,8 @@ def _of_circuit(circuit: Circuit, board: int) -> Scene:
     units = circuit.units()
     parts = dict(circuit.named_parameters(remove_duplicate=False))
     texts = {name: engineering(part_of(circuit, parts[name], board), unit) for name, unit in units.items()}
-    return Scene(_name(circuit), "response", outputs, None, curve, None, marks, _by_output(texts, outputs))
+    name = in_words(type(circuit).__name__)
+    return Scene(name, "response", outputs, None, curve, None, marks, _by_output(texts, outputs))
 
 
 def _of_fit(fit: Fit, circuit: Circuit, board: int) -> Scene:
@@ -143,9 +144,9 @@ def _of_fit(fit: Fit, circuit: Circuit, board: int) -> Scene:
     ends = (fit.end, fit.start)
     curve, start = (_curve(problem, x[board : board + 1], grid, observed.f, outputs) for x in ends)
     led = led_term(problem.loss)
-    title = f"{_name(circuit)}: {fit.misfit}"
+    title = f"{in_words(type(circuit).__name__)}: {fit.misfit}"
     if fit.batch_shape:
-        title = f"{_name(circuit)}, board {board}: {fit.misfit[board]}"
+        title = f"{in_words(type(circuit).__name__)}, board {board}: {fit.misfit[board]}"
     return Scene(
         title,
         model.quantity,
@@ -245,9 +246,13 @@ def _by_output(texts: Mapping[str, str], outputs: Sequence[str]) -> tuple[str, .
     return tuple(rows)
 
 
-def _name(circuit: Circuit) -> str:
-    """`Color organ` of ColorOrgan."""
-    words = "".join(f" {letter}" if letter.isupper() else letter for letter in type(circuit).__name__)
+def in_words(kind: str) -> str:
+    """The name of a class as a title has it.
+
+    >>> in_words("ColorOrgan"), in_words("LowPass")
+    ('Color organ', 'Low-pass')
+    """
+    words = "".join(f" {letter}" if letter.isupper() else letter for letter in kind)
     return words.strip().capitalize().replace(" pass", "-pass")
 
 

@@ -21,7 +21,7 @@ from circuits.fitting.result import Fit
 from circuits.fitting.saved import SavedFit
 from circuits.views import style
 from circuits.views.response import Picture, format_of, rendered
-from circuits.views.scene import Array
+from circuits.views.scene import Array, in_words
 
 MOST = 6
 """Values that are drawn at most, one colour each."""
@@ -273,4 +273,5 @@ def _title(fit: Fit | SavedFit, history: History, names: Sequence[str], board: i
     where = f", board {board}" if fit.batch_shape else ""
     left_out = len(history.names) - len(names)
     more = f"; the {len(names)} of {len(history.names)} values that moved most" if left_out else ""
-    return f"{fit.model_name}{where}: {steps:,} step{'s' if steps != 1 else ''}{more}"
+    name = in_words(fit.model_name) if fit.units else fit.model_name
+    return f"{name}{where}: {steps:,} step{'s' if steps != 1 else ''}{more}"

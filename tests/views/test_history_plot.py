@@ -89,7 +89,7 @@ def test_the_lines_are_the_history():
         np.testing.assert_allclose(gradient.get_lines()[k].get_ydata(), fit.history.gradient[:, 0, k])
         np.testing.assert_array_equal(values.get_lines()[k].get_xdata(), np.arange(fit.steps + 1))
     assert legend_texts(figure)[:2] == ["R_low", "R_high"]
-    assert figure.legends[0].get_title().get_text() == f"BandPass: {fit.steps} steps"
+    assert figure.legends[0].get_title().get_text() == f"Band-pass: {fit.steps} steps"
     looks = {(line.get_color(), str(line._dash_pattern)) for line in values.get_lines()}
     assert len({a for a, _ in looks}) == len({b for _, b in looks}) == 2
 
