@@ -409,3 +409,20 @@ def test_a_hard_threshold_of_its_own_is_the_one_drawn():
     data = cc.simulate(cc.LowPass(200.0), cc.tones(200), "led")
     film = Film(cc.fit(cc.LowPass(500.0), data, losses.ShiftedMSE(threshold=0.5)))
     assert film.ground.threshold == 0.5
+
+
+def test_the_picture_comes_last_so_that_nothing_typed_after_it_is_overwritten():
+    shown = Replay(low_pass())
+    said = []
+    try:
+        for part, name in (
+            (shown.text, "text"),
+            (shown.exact, "exact"),
+            (shown.slider, "slider"),
+            (shown.image, "image"),
+        ):
+            part.observe(lambda _, name=name: said.append(name), "value")
+        shown.slider.value = 2
+        assert sorted(said) == ["exact", "image", "slider", "text"] and said[-1] == "image"
+    finally:
+        shown.close()

@@ -106,10 +106,11 @@ class Explorer(widgets.VBox):
 
     def _draw(self) -> None:
         """Picture and status of the circuit as it stands."""
-        self.image.value = self.scope.png()
+        picture = self.scope.png()
         corners = [f"{name} {engineering(f, 'Hz')}" for name, f in self.scope.corners().items()]
         parts = [*_verdict(self._problem), *([f"corners: {', '.join(corners)}"] if corners else [])]
         self.status.value = f'<code style="{TIGHT}">{html.escape(" · ".join(parts))}</code>'
+        self.image.value = picture  # last of all: whoever sees the picture sees the words beside it
 
     def _on_fit(self, _: Any) -> None:
         """Fit from the values of the sliders; what goes wrong is said where the table would stand."""

@@ -81,7 +81,7 @@ class Replay(widgets.VBox):
         frame = self.film.frame(step)
         if frame.step == self.step:
             return
-        self.image.value = self.stage.png(frame.step)
+        picture = self.stage.png(frame.step)
         self.text.value = f'<code style="{TIGHT}">{html.escape(self.film.caption(frame.step))}</code>'
         self.step = frame.step
         self.exact.value = frame.step
@@ -89,6 +89,8 @@ class Replay(widgets.VBox):
         self.slider.unobserve(self._on_slider, "value")
         self.slider.value = self.film.key(frame.step)
         self.slider.observe(self._on_slider, "value")
+        # last of all: whoever sees the picture sees the number beside it, and what is typed after that stays
+        self.image.value = picture
 
     def close(self) -> None:
         """Close every widget of the replay."""
