@@ -25,7 +25,7 @@ from torch import Tensor
 import circuits as cc
 import losses
 from circuits.fitting.landscape import loss_over
-from circuits.fitting.pulling import contributions
+from circuits.fitting.per_sample_gradients import contributions
 
 C = 1e-6
 NOISE = 0.01

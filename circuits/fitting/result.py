@@ -14,6 +14,7 @@ from circuits.circuit import Circuit
 from circuits.errors import OptionError
 from circuits.fitting.convergence import Convergence, convergence_at
 from circuits.fitting.corners import corner_slopes, held_fixed
+from circuits.fitting.error_propagation import propagate
 from circuits.fitting.history import History, Recorder
 from circuits.fitting.identifiability import judge, strong_pairs
 from circuits.fitting.minimisation import Minimum
@@ -315,17 +316,20 @@ class Fit(Shown):
         if not isinstance(self.circuit, Circuit):
             return {}
         found = corner_slopes(self.circuit, self.problem.model.learnable, self._table)
-        return {n: (f, self._error_of(slope).reshape(f.shape)) for n, (f, slope) in found.items()}
+        return {n: (f, self._error_of(slope.unsqueeze(-1)).reshape(f.shape)) for n, (f, slope) in found.items()}
 
-    def _error_of(self, slope: Tensor) -> Tensor:
-        """Standard error of a quantity with these derivatives by the values, `(boards,)`; infinite if undetermined."""
-        stretch = self.problem.coordinates.slope(self._table)
-        slope = slope if stretch is None else slope * stretch
-        error = (slope.unsqueeze(-2) @ self._covariance @ slope.unsqueeze(-1)).reshape(-1).clamp_min(0).sqrt()
-        known = self._information
-        scaled = slope / known.scale
-        hidden = ((scaled.unsqueeze(-2) @ known.axes).squeeze(-2) * ~known.seen).abs().amax(-1)
-        return torch.where(hidden > 1e-6 * scaled.abs().amax(-1).clamp_min(1e-300), torch.inf, error)
+    def _error_of(self, slope: Tensor, rows: slice = slice(None)) -> Tensor:
+        """Standard error `(boards, n)` of quantities with these derivatives by the values, `(boards, p, n)`."""
+        stretch, one_sided = self.problem.coordinates.slope(self._table[rows]), None
+        if self._intervals is not None:
+            one_sided = self._all_lit_right[rows].unsqueeze(-1) & ~self._intervals[rows].isfinite().all(-1)
+        slope = slope if stretch is None else slope * stretch.unsqueeze(-1)
+        return propagate(slope, self._covariance[rows], self._information.take(rows), one_sided)
+
+    def standard_error(self, slope: Tensor, board: int = 0) -> Tensor:
+        """One standard error of quantities of a board with these derivatives by the values in SI units, `(p, …)`."""
+        rows = slice(self._checked(board), board + 1)
+        return self._error_of(slope.flatten(1).unsqueeze(0), rows).reshape(slope.shape[1:])
 
     # whether it explains the data
 

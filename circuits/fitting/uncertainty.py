@@ -39,6 +39,10 @@ class Information:
     axes: Tensor
     seen: Tensor
 
+    def take(self, rows: slice) -> Information:
+        """The same for some of the boards."""
+        return Information(self.scale[rows], self.strength[rows], self.axes[rows], self.seen[rows])
+
     def inverse(self) -> Tensor:
         """The (pseudo-)inverse of the curvature, `(boards, p, p)`: directions that the data do not see are left out."""
         weight = torch.where(self.seen, 1 / self.strength.clamp_min(torch.finfo(self.strength.dtype).tiny), 0.0)

@@ -6,26 +6,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from circuits.views.bench import Explorer, explore
+    from circuits.views.contributions import plot_contributions
+    from circuits.views.explorer import Explorer, explore
     from circuits.views.graphs import Graph, draw_graph
+    from circuits.views.history import plot_history
+    from circuits.views.loss_surface import plot_loss_surface
     from circuits.views.playback import Replay, replay
-    from circuits.views.pull import plot_contributions
     from circuits.views.response import plot_response
     from circuits.views.schematics import Schematic, draw_schematic
     from circuits.views.style import shade_band
-    from circuits.views.surface import plot_loss_surface
-    from circuits.views.walk import plot_history
 
 _HOME = {
-    "circuits.views.bench": ("Explorer", "explore"),
+    "circuits.views.explorer": ("Explorer", "explore"),
     "circuits.views.graphs": ("Graph", "draw_graph"),
     "circuits.views.playback": ("Replay", "replay"),
-    "circuits.views.pull": ("plot_contributions",),
+    "circuits.views.contributions": ("plot_contributions",),
     "circuits.views.response": ("plot_response",),
     "circuits.views.schematics": ("Schematic", "draw_schematic"),
     "circuits.views.style": ("shade_band",),
-    "circuits.views.surface": ("plot_loss_surface",),
-    "circuits.views.walk": ("plot_history",),
+    "circuits.views.loss_surface": ("plot_loss_surface",),
+    "circuits.views.history": ("plot_history",),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

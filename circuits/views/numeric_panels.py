@@ -54,7 +54,7 @@ def draw_values(axes: Axes, scene: Scene, view: View, spread: Array | None = Non
             _curve(axes, scene.curve, view, k, linestyle=style.line(k), linewidth=2.2)
     if scene.curve is not None and spread is not None:
         for k, (curve, error) in enumerate(zip(scene.curve.values, spread, strict=True)):
-            middle = _unbroken(view, curve)
+            middle = unbroken(view, curve)
             style.shade_band(axes, scene.curve.f, middle - error, middle + error, output=k)
     axes.set_ylabel(view.label)
     if view.is_angle:
@@ -105,12 +105,12 @@ def _points(axes: Axes, f: Array, values: Array, spread: Array | None, k: int) -
 
 
 def _curve(axes: Axes, curve: Curve, view: View, k: int, **look: Any) -> None:
-    axes.plot(curve.f, _unbroken(view, curve.values[k]), color=style.colour(k), zorder=3, **look)
+    axes.plot(curve.f, unbroken(view, curve.values[k]), color=style.colour(k), zorder=3, **look)
 
 
-def _unbroken(view: View, values: Array) -> Array:
+def unbroken(view: View, values: Array) -> Array:
     """A curve, interrupted where an angle jumps from −180° to 180°."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(all="ignore"):
         shown = view.of(values).astype(float)
     if view.is_angle:
         shown = np.where(np.abs(np.diff(shown, prepend=shown[0])) > 180, np.nan, shown)

@@ -18,10 +18,10 @@ from circuits.fitting.model import CircuitModel
 from circuits.fitting.problem import Problem, led_term
 from circuits.fitting.result import Fit
 from circuits.fitting.saved import SavedFit
-from circuits.fitting.spread import standard_error
 from circuits.fitting.table import written
 from circuits.notation import format as engineering
 from circuits.notation import format_with_error
+from losses import HALF_POWER
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
 POINTS = 1200
@@ -109,10 +109,7 @@ def _of_measurements(data: Measurements, board: int) -> Scene:
         _array(f[board if len(f) > 1 else 0]), _array(values[board]), None if sigma is None else _array(sigma)
     )
     title = f"Measured: {data.describe()}"
-    return Scene(title, data.quantity, outputs, observed, threshold=_THRESHOLD if data.quantity == "led" else None)
-
-
-_THRESHOLD = 1 / math.sqrt(2)
+    return Scene(title, data.quantity, outputs, observed, threshold=HALF_POWER if data.quantity == "led" else None)
 
 
 def _of_circuit(circuit: Circuit, board: int) -> Scene:
@@ -168,10 +165,10 @@ def _spread(fit: Fit, problem: Problem, grid: Tensor, outputs: int, board: int) 
     prediction, jacobian = replace(model, f=grid.to(model.f)).linearize(values)
     slope = jacobian.reshape(values.shape[1], outputs, -1)
     if not slope.is_complex():
-        return (_array(standard_error(fit, slope, board)),)
+        return (_array(fit.standard_error(slope, board)),)
     relative = slope / prediction.reshape(outputs, -1)  # d ln H = d ln|H| + i dφ
     parts = (relative.real * (20 / math.log(10)), torch.rad2deg(relative.imag))
-    return tuple(_array(standard_error(fit, part, board)) for part in parts)
+    return tuple(_array(fit.standard_error(part, board)) for part in parts)
 
 
 def _circuit_model(problem: Problem) -> CircuitModel:

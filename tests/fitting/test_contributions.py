@@ -10,7 +10,7 @@ from torch import nn
 
 import circuits as cc
 import losses
-from circuits.fitting.pulling import contributions
+from circuits.fitting.per_sample_gradients import contributions
 
 F = cc.log_grid(14, 10.0, 1e5)
 

@@ -11,9 +11,9 @@ import circuits as cc
 import losses
 from circuits.errors import OptionError, UnknownName
 from circuits.fitting import load_fit
-from circuits.fitting.pulling import contributions
+from circuits.fitting.per_sample_gradients import contributions
 from circuits.views import plot_contributions
-from circuits.views.pull import DOWN, UP, pull_of
+from circuits.views.contributions import DOWN, UP, pull_of
 from drawn import is_whole, legend_texts, overlaps
 
 GRID = cc.log_grid(40, 10.0, 1e5)

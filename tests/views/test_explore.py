@@ -12,7 +12,7 @@ import circuits as cc
 import losses
 from circuits.errors import DataError, NotebookMissing, OptionError, ShapeError
 from circuits.views import Explorer, explore
-from circuits.views.bench.knob import DECADES, NOTCH
+from circuits.views.explorer.knob import DECADES, NOTCH
 
 GRID = cc.log_grid(40, 10.0, 1e5)
 ORGAN = (200.0, (40.0, 160.0), 32.0)
@@ -214,7 +214,7 @@ def test_a_fit_that_is_refused_says_why(bench):
 
 
 def test_an_error_that_nobody_foresaw_is_shown_and_raised(bench, monkeypatch):
-    from circuits.views.bench import explorer
+    from circuits.views.explorer import explorer
 
     def broken(*_, **__):
         raise ZeroDivisionError("somewhere deep")

@@ -9,7 +9,7 @@ import losses
 from circuits.errors import OptionError
 from circuits.fitting import load_fit
 from circuits.views import plot_history
-from circuits.views.walk import BINS, thinned
+from circuits.views.history import BINS, thinned
 from drawn import is_whole, legend_texts, overlaps
 
 GRID = cc.log_grid(40, 10.0, 1e5)

@@ -385,7 +385,10 @@ def test_a_notebook_is_believed(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=Shell))
     shown = replay(low_pass())
-    shown.close()
+    try:
+        assert shown.image.value == shown.stage.png(0)
+    finally:
+        shown.close()
 
 
 def test_the_circuit_is_left_as_it_was():

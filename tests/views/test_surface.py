@@ -12,7 +12,7 @@ import losses
 from circuits.errors import OptionError, UnknownName
 from circuits.fitting import load_fit
 from circuits.views import plot_loss_surface
-from circuits.views.surface import surface_of
+from circuits.views.loss_surface import surface_of
 from drawn import is_whole, legend_texts, overlaps
 
 GRID = cc.log_grid(40, 10.0, 1e5)

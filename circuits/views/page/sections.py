@@ -123,7 +123,7 @@ def _replay(subject: Subject) -> Markup:
 
 def _surfaces(subject: Subject) -> Markup:
     """The loss over pairs of components that belong together."""
-    from circuits.views.surface import plot_loss_surface
+    from circuits.views.loss_surface import plot_loss_surface
 
     drawn = []
     for names in pairs(subject.own.names)[:MOST_SURFACES]:
@@ -153,7 +153,7 @@ def pairs(names: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _pulls(subject: Subject) -> Markup:
     """The tug of war at the first step and at the last."""
-    from circuits.views.pull import plot_contributions
+    from circuits.views.contributions import plot_contributions
 
     fit, drawn = _whole(subject), []
     steps = {"Where the fit began": 0, "Where it ended": -1} if fit.history is not None else {"Where it ended": -1}
@@ -166,7 +166,7 @@ def _pulls(subject: Subject) -> Markup:
 
 
 def _history(subject: Subject) -> Markup:
-    from circuits.views.walk import plot_history
+    from circuits.views.history import plot_history
 
     return _figure(_raster(plot_history(subject.fit, board=subject.board), "Loss, values and gradients by step"), None)
 

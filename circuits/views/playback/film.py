@@ -15,12 +15,13 @@ from circuits.data import Measurements, log_grid
 from circuits.errors import OptionError
 from circuits.fitting.landscape import columns_of, loss_over
 from circuits.fitting.model import CircuitModel, ModuleModel
+from circuits.fitting.per_sample_gradients import contributions
 from circuits.fitting.problem import Problem, led_term
-from circuits.fitting.pulling import contributions
 from circuits.fitting.result import Fit
 from circuits.notation import format as engineering
-from circuits.views.playback.ground import HALF_POWER, Ground
+from circuits.views.playback.ground import Ground
 from circuits.views.playback.keys import key_steps
+from losses import HALF_POWER
 
 Array = Any
 KEYS = 240

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,6 @@ from circuits.views import numeric_panels, style
 from circuits.views.numeric_panels import View
 
 Array = Any
-HALF_POWER = 1 / math.sqrt(2)
 _MODULE_VIEW = View("prediction", "", np.real, lambda values, sigma: sigma)
 _LED_VIEW = View("magnitude |H|", "", np.real, lambda values, sigma: sigma)
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MultipleLocator
 
 from circuits.views import style
-from circuits.views.numeric_panels import View
+from circuits.views.numeric_panels import View, unbroken
 from circuits.views.playback.ground import Ground
 from circuits.views.playback.leds import LedRows
 
@@ -60,7 +60,7 @@ class ResponsePanel:
     def show(self, curve: Array, lit: Array | None, corners: Sequence[float]) -> None:
         """Move the curves `(k, m)`, the predicted LEDs `(k, n)` and the corners in hertz."""
         for view, k, line in self._curves:
-            line.set_ydata(_unbroken(view, curve[k]))
+            line.set_ydata(unbroken(view, curve[k]))
         for marks in self._corners:
             for line, f in zip(marks, corners, strict=True):
                 line.set_xdata([f, f])
@@ -78,7 +78,7 @@ class ResponsePanel:
                     shown = view.of(ground.target[k])
                 axes.plot(ground.at, shown, "o", color=ink if len(ground.outputs) > 1 else style.INK, **look)
             look = {"color": ink, "linestyle": style.START, "linewidth": 1.1, "alpha": 0.6}
-            axes.plot(ground.grid, _unbroken(view, start[k]), **look)
+            axes.plot(ground.grid, unbroken(view, start[k]), **look)
         if ground.threshold is not None:
             axes.axhline(ground.threshold, color=style.INK, linewidth=0.9)
             axes.annotate(
@@ -110,12 +110,3 @@ class ResponsePanel:
             low, high = 90.0 * np.floor(low / 90.0 + 0.05), 90.0 * np.ceil(high / 90.0 - 0.05)
         pad = 0.06 * (high - low) or 0.5
         return low - pad, high + pad
-
-
-def _unbroken(view: View, values: Array) -> Array:
-    """A curve, interrupted where an angle jumps from −180° to 180°."""
-    with np.errstate(all="ignore"):
-        shown = view.of(values).astype(float)
-    if view.is_angle:
-        shown = np.where(np.abs(np.diff(shown, prepend=shown[0])) > 180, np.nan, shown)
-    return shown

@@ -10,7 +10,6 @@ import torch
 
 import circuits as cc
 import losses
-from circuits.fitting.spread import standard_error
 
 F = cc.log_grid(25, 10.0, 1e5)
 AT = cc.log_grid(9, 30.0, 3e4)
@@ -37,7 +36,7 @@ def test_linear_propagation_by_hand(make, coordinates):
     truth = cc.LowPass(200.0) if isinstance(make(), cc.LowPass) else cc.BandPass(40.0, 150.0)
     fit = cc.fit(make(), cc.simulate(truth, F, noise=0.02), coordinates=coordinates)
     slope = slope_at(fit)
-    torch.testing.assert_close(standard_error(fit, slope), by_covariance(fit, slope), rtol=1e-9, atol=1e-15)
+    torch.testing.assert_close(fit.standard_error(slope), by_covariance(fit, slope), rtol=1e-9, atol=1e-15)
 
 
 def test_one_component_is_a_closed_form():
@@ -45,7 +44,7 @@ def test_one_component_is_a_closed_form():
     R, sigma = fit.values["R"], fit.errors["R"]
     x = 2 * math.pi * AT * R * 1e-6
     expected = sigma / R * x.square() * (1 + x.square()).pow(-1.5)
-    torch.testing.assert_close(standard_error(fit, slope_at(fit)), expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(fit.standard_error(slope_at(fit)), expected, rtol=1e-9, atol=0)
 
 
 def test_the_curves_of_many_repetitions_scatter_so_much():
@@ -57,7 +56,7 @@ def test_the_curves_of_many_repetitions_scatter_so_much():
     with torch.no_grad():
         scatter = fit.circuit(AT).std(0)
     one = cc.fit(cc.BandPass(60.0, 200.0), cc.Measurements(F, "magnitude", clean, sigma=sigma))
-    ratio = standard_error(one, slope_at(one)) / scatter
+    ratio = one.standard_error(slope_at(one)) / scatter
     assert ((ratio - 1).abs() < 0.12).all()  # 600 repetitions know a deviation to 3 per cent
 
 
@@ -68,13 +67,13 @@ def test_a_product_is_known_although_neither_factor_is():
     fit = cc.fit(board, data)
     assert torch.isinf(fit.errors["R"]) and torch.isinf(fit.errors["C"])
     alone = cc.fit(cc.LowPass(500.0), data)
-    expected = standard_error(alone, slope_at(alone))
-    torch.testing.assert_close(standard_error(fit, slope_at(fit)), expected, rtol=1e-5, atol=1e-12)
+    expected = alone.standard_error(slope_at(alone))
+    torch.testing.assert_close(fit.standard_error(slope_at(fit)), expected, rtol=1e-5, atol=1e-12)
     eye = torch.eye(2, dtype=torch.float64)
-    assert torch.isinf(standard_error(fit, eye)).all()  # either value on its own
+    assert torch.isinf(fit.standard_error(eye)).all()  # either value on its own
     opposite = torch.stack([fit.values["R"], -fit.values["C"]]).unsqueeze(-1)
-    assert torch.isinf(standard_error(fit, opposite)).all()  # the quotient, of which the data say nothing
-    assert standard_error(fit, torch.zeros(2, 1, dtype=torch.float64)).item() == 0.0
+    assert torch.isinf(fit.standard_error(opposite)).all()  # the quotient, of which the data say nothing
+    assert fit.standard_error(torch.zeros(2, 1, dtype=torch.float64)).item() == 0.0
 
 
 def test_an_output_that_was_not_measured_is_not_known():
@@ -85,7 +84,7 @@ def test_an_output_that_was_not_measured_is_not_known():
         cc.ColorOrgan(500.0, (500.0, 500.0), 500.0),
         cc.Measurements(F, "magnitude", values, sigma=0.02, outputs=data.outputs),
     )
-    error = standard_error(fit, slope_at(fit)).reshape(3, -1)
+    error = fit.standard_error(slope_at(fit)).reshape(3, -1)
     assert torch.isfinite(error[0]).all() and torch.isfinite(error[2]).all()
     assert torch.isinf(error[1]).all()
 
@@ -96,7 +95,7 @@ def test_boards_have_their_own():
     for board in (0, 1):
         slope = slope_at(fit, board=board)
         expected = by_covariance(fit, slope, board)
-        torch.testing.assert_close(standard_error(fit, slope, board), expected, rtol=1e-9, atol=0)
+        torch.testing.assert_close(fit.standard_error(slope, board), expected, rtol=1e-9, atol=0)
     assert not torch.allclose(by_covariance(fit, slope_at(fit, board=0), 0), by_covariance(fit, slope_at(fit), 1))
 
 
@@ -105,14 +104,14 @@ def test_tied_components_move_together():
     fit = cc.fit(cc.BandPass(60.0, 60.0), data, tied={"R_high": "R_low"})
     slope = slope_at(fit)
     assert slope.shape == (1, len(AT))
-    torch.testing.assert_close(standard_error(fit, slope), by_covariance(fit, slope), rtol=1e-9, atol=0)
+    torch.testing.assert_close(fit.standard_error(slope), by_covariance(fit, slope), rtol=1e-9, atol=0)
 
 
 def test_leds_that_bound_a_value_on_both_sides():
     fit = cc.fit(cc.LowPass(500.0), cc.simulate(cc.LowPass(200.0), F, "led"), losses.LogisticLed())
     low, high = fit.intervals["R"]
     slope = slope_at(fit)
-    width = standard_error(fit, slope)
+    width = fit.standard_error(slope)
     assert torch.isfinite(width).all()
     R = fit.values["R"]
     expected = slope[0].abs() * R * math.log(high / low) / math.sqrt(12)
@@ -121,4 +120,4 @@ def test_leds_that_bound_a_value_on_both_sides():
 
 def test_the_shape_follows_the_slope():
     fit = cc.fit(cc.LowPass(500.0), cc.simulate(cc.LowPass(200.0), F, noise=0.02))
-    assert standard_error(fit, torch.ones(1, 3, 4, dtype=torch.float64)).shape == (3, 4)
+    assert fit.standard_error(torch.ones(1, 3, 4, dtype=torch.float64)).shape == (3, 4)

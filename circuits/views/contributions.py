@@ -19,14 +19,14 @@ from circuits.errors import OptionError
 from circuits.files import replace_file
 from circuits.fitting.landscape import column_of
 from circuits.fitting.model import CircuitModel
+from circuits.fitting.per_sample_gradients import contributions
 from circuits.fitting.problem import Problem, led_term
-from circuits.fitting.pulling import contributions
 from circuits.fitting.result import Fit
 from circuits.notation import format as engineering
 from circuits.views import style
+from circuits.views.history import history_of
 from circuits.views.response import Picture, format_of, rendered
 from circuits.views.scene import Array
-from circuits.views.walk import history_of
 
 MOST = 6
 """Components that are drawn at most, one panel each, unless they are named."""

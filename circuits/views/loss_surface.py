@@ -28,9 +28,9 @@ from circuits.fitting.result import Fit
 from circuits.fitting.saved import SavedFit
 from circuits.notation import format as engineering
 from circuits.views import style
+from circuits.views.history import thinned
 from circuits.views.response import Picture, format_of, rendered
 from circuits.views.scene import Array
-from circuits.views.walk import thinned
 
 CURVE_POINTS, MAP_POINTS = 601, 121
 DEEPEST = 1e-6

@@ -17,8 +17,8 @@ from circuits.fitting.fitter import fit as run_fit
 from circuits.fitting.problem import Problem, led_term
 from circuits.fitting.setup import Data, make_problem
 from circuits.notation import format as engineering
-from circuits.views.bench.knob import RED, Knob
-from circuits.views.bench.scope import Scope
+from circuits.views.explorer.knob import RED, Knob
+from circuits.views.explorer.scope import Scope
 from circuits.views.kernel import check_notebook
 from circuits.views.playback.player import TIGHT
 from losses import LossError

@@ -18,9 +18,10 @@ from circuits.fitting.problem import Problem, led_term
 from circuits.views import style
 from circuits.views.playback.canvas import Canvas, png
 from circuits.views.playback.film import CURVE
-from circuits.views.playback.ground import HALF_POWER, Ground
+from circuits.views.playback.ground import Ground
 from circuits.views.playback.response_panel import ResponsePanel
 from circuits.views.playback.stage import stacked
+from losses import HALF_POWER
 
 Array = Any
 WIDTH, LOW, HIGH = 9.6, 3.9, 5.2
