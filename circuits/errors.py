@@ -33,6 +33,10 @@ class OptionError(OhmgradError, ValueError):
     """An option of a fit, or of the command line, that cannot be followed."""
 
 
+class NetlistError(OhmgradError, ValueError):
+    """A netlist that cannot be read, or whose circuit has no single solution; the message begins with file and line."""
+
+
 class GraphvizMissing(OhmgradError, RuntimeError):
     """A picture was asked for and the program that draws it is not installed."""
 

@@ -1,0 +1,1 @@
+"""Any linear circuit, from a SPICE netlist."""

@@ -1,0 +1,165 @@
+"""`Engine`: a plan with the executor that suits the tensors at hand, and full pivoting for the lanes that need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from circuits.netlist.solver import native, torch_executor
+from circuits.netlist.solver.pivoted import Lane, adjoint_lane, excited_lane, lane_slopes, make_lane
+from circuits.netlist.solver.plan import Plan
+
+MANY = 0.05
+"""Part of the lanes above which flagged ones call for other pivots, chosen at those lanes."""
+
+
+class Engine:
+    """Solves lanes by its plan; `replan(lanes)` may give a plan with pivots for lanes that the present one cannot serve.
+
+    q is `(Q, B)` and real, f `(n,)` or `(B, n)`, z `(Z, B, n)`; see `torch_executor` for what comes back. Everything
+    is without a graph.
+    """
+
+    def __init__(self, plan: Plan, replan: Callable[[Tensor, Tensor, Tensor], Plan] | None = None):
+        self.plan = plan
+        self._replan = replan
+
+    def forward(self, q: Tensor, f: Tensor, z: Tensor) -> Tensor:
+        """Outputs `(B, K, n)`."""
+        H, flagged = self._run(q, f, z, lambda executor: executor.forward(self.plan, q, f, z))
+        for row, column, lane, _ in self._lanes(flagged, q, f, z):
+            H[row, :, column] = _tensor(_outputs(self.plan, excited_lane(lane)), H)
+        return H
+
+    def gradient(self, q: Tensor, f: Tensor, z: Tensor, G: Tensor, want_f: bool):
+        """Gradients by q `(Q, B)`, z `(Z, B, n)` and f `(B, n)` of a real loss with dL = Re Σ conj(G)·dH."""
+        grad_q, grad_z, grad_f, flagged = self._run(
+            q, f, z, lambda executor: executor.gradient(self.plan, q, f, z, G, want_f)
+        )
+        for row, column, lane, values in self._lanes(flagged, q, f, z):
+            upstream = G[row, :, column].resolve_conj().numpy(force=True).conj()
+            aim = np.zeros(self.plan.ground + 1, complex)
+            np.add.at(aim, self.plan.out_col, self.plan.out_coef * upstream[self.plan.out_k])
+            slopes, by_f = lane_slopes(lane, values, excited_lane(lane), adjoint_lane(lane, aim))
+            by_q, by_z = self._by_source(slopes)
+            grad_q[:, row] += _tensor(by_q.real, grad_q)
+            grad_z[:, row, column] = _tensor(by_z.conj(), grad_z)
+            if grad_f is not None:
+                grad_f[row, column] = float(by_f.sum().real)
+        return grad_q, grad_z, grad_f
+
+    def jacobian(self, q: Tensor, f: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs `(B, K, n)` and their derivatives by q `(B, Q, K, n)` and z `(B, Z, K, n)`."""
+        H, by_q, by_z, flagged = self._run(q, f, z, lambda executor: executor.jacobian(self.plan, q, f, z))
+        for row, column, lane, values in self._lanes(flagged, q, f, z):
+            X = excited_lane(lane)
+            H[row, :, column] = _tensor(_outputs(self.plan, X), H)
+            for k in range(self.plan.n_out):
+                aim, mine = np.zeros(self.plan.ground + 1, complex), self.plan.out_k == k
+                np.add.at(aim, self.plan.out_col[mine], self.plan.out_coef[mine])
+                found = self._by_source(lane_slopes(lane, values, X, adjoint_lane(lane, aim))[0])
+                by_q[row, :, k, column], by_z[row, :, k, column] = (_tensor(part, H) for part in found)
+        return H, by_q, by_z
+
+    def solve(self, q: Tensor, f: Tensor, z: Tensor, rhs: Tensor, transposed: bool) -> Tensor:
+        """x `(B, R, n_unknowns, n)` with A x = rhs, or Aᵀ x = rhs, the sources off; rhs broadcasts to that shape."""
+        x, flagged = self._run(q, f, z, lambda executor: executor.solve(self.plan, q, f, z, rhs, transposed))
+        whole = rhs.expand(x.shape)
+        for row, column, lane, _ in self._lanes(flagged, q, f, z):
+            for k in range(x.shape[1]):
+                b, X = np.zeros(lane.extended, np.clongdouble), np.zeros(lane.extended, np.clongdouble)
+                b[: self.plan.n] = whole[row, k, :, column].resolve_conj().numpy(force=True)
+                x[row, k, :, column] = _tensor(lane.solve(b, X, transposed)[: self.plan.n], x)
+        return x
+
+    # which executor, which plan
+
+    def _run(self, q: Tensor, f: Tensor, z: Tensor, call: Callable):
+        """Call the executor, and once more with other pivots where many lanes are flagged."""
+        executor = executor_for(q)
+        result = call(executor)
+        if torch.compiler.is_compiling() or not self.plan.refine or self._replan is None:
+            return result
+        flagged = result[-1]
+        if flagged.numel() and float(flagged.sum()) > max(MANY * flagged.numel(), 8):
+            before, self.plan = self.plan, self._replan(*_some(flagged, q, f, z))
+            again = call(executor)
+            if int(again[-1].sum()) < int(flagged.sum()):
+                return again
+            self.plan = before
+        return result
+
+    def _lanes(self, flagged: Tensor, q: Tensor, f: Tensor, z: Tensor) -> Iterator[tuple[int, int, Lane, np.ndarray]]:
+        """The flagged lanes with their equations, one by one."""
+        if torch.compiler.is_compiling() or not bool(flagged.any()):
+            return
+        tables = q.numpy(force=True), f.numpy(force=True), z.resolve_conj().numpy(force=True)
+        for row, column in flagged.nonzero().tolist():
+            values = tables[0][:, row]
+            at = tables[1][column] if tables[1].ndim == 1 else tables[1][row, column]
+            yield row, column, make_lane(self.plan, values, at, tables[2][:, row, column]), values
+
+    def _by_source(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        total = np.zeros(self.plan.n_q + self.plan.n_z, np.clongdouble)
+        np.add.at(total, self.plan.entry_source, slopes)
+        return total[: self.plan.n_q], total[self.plan.n_q :]
+
+
+def executor_for(q: Tensor):
+    """The kernel on a CPU that has a compiler, torch anywhere else and while a graph is traced."""
+    if q.device.type == "cpu" and not torch.compiler.is_compiling() and native.available():
+        return _Native
+    return torch_executor
+
+
+class _Native:
+    """The kernel's four functions on tensors."""
+
+    @staticmethod
+    def forward(plan: Plan, q: Tensor, f: Tensor, z: Tensor):
+        return _tensors(native.forward(plan, *_arrays(q, f, z), threads=torch.get_num_threads()))
+
+    @staticmethod
+    def gradient(plan: Plan, q: Tensor, f: Tensor, z: Tensor, G: Tensor, want_f: bool):
+        arrays = _arrays(q, f, z, G)
+        return _tensors(native.gradient(plan, *arrays, want_f, threads=torch.get_num_threads()))
+
+    @staticmethod
+    def jacobian(plan: Plan, q: Tensor, f: Tensor, z: Tensor):
+        return _tensors(native.jacobian(plan, *_arrays(q, f, z), threads=torch.get_num_threads()))
+
+    @staticmethod
+    def solve(plan: Plan, q: Tensor, f: Tensor, z: Tensor, rhs: Tensor, transposed: bool):
+        arrays = _arrays(q, f, z, rhs)
+        return _tensors(native.solve(plan, *arrays, transposed, threads=torch.get_num_threads()))
+
+
+def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    return [tensor.detach().resolve_conj().contiguous().numpy() for tensor in tensors]
+
+
+def _tensors(arrays) -> tuple:
+    return tuple(None if array is None else torch.from_numpy(array) for array in arrays)
+
+
+def _tensor(values: np.ndarray, like: Tensor) -> Tensor:
+    """Long double as the precision of a tensor, on its device."""
+    return torch.from_numpy(np.asarray(values, dtype=complex if like.is_complex() else float)).to(like)
+
+
+def _outputs(plan: Plan, X: np.ndarray) -> np.ndarray:
+    H = np.zeros(plan.n_out, np.clongdouble)
+    np.add.at(H, plan.out_k, plan.out_coef * X[plan.out_col])
+    return H
+
+
+def _some(flagged: Tensor, q: Tensor, f: Tensor, z: Tensor, count: int = 6) -> tuple[Tensor, Tensor, Tensor]:
+    """A few of the flagged lanes, a board each: q `(Q, m)`, f `(m, 1)`, z `(Z, m, 1)`."""
+    places = flagged.nonzero()
+    places = places[torch.linspace(0, len(places) - 1, min(count, len(places)), device=places.device).long()]
+    row, column = places.unbind(-1)
+    at = f[column] if f.ndim == 1 else f[row, column]
+    return q[:, row], at.unsqueeze(-1), z[:, row, column].unsqueeze(-1)
