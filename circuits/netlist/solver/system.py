@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.errors import NetlistError
 from circuits.netlist.elements import Element, Netlist
 from circuits.netlist.expressions import evaluate, names
 from circuits.netlist.formulation import Formulation, formulate
@@ -47,6 +46,7 @@ class System:
         self._sources = _sources(netlist)
         self._engines: dict[tuple, Engine] = {}
         self._plan: Plan | None = None
+        self._usual = self._usual_samples(numbers) if needs_samples(self.formulation) else np.zeros((0, 0), complex)
 
     # what is asked
 
@@ -134,9 +134,26 @@ class System:
         if self._plan is None:
             n = len(self.formulation.unknowns)
             last = {column for one in outputs for column, _ in one if column < n}
-            samples = self._sampled(*_spread(q, f, z)) if needs_samples(self.formulation) else None
+            samples = self._samples(q, f, z) if needs_samples(self.formulation) else None
             self._plan = make_plan(self.formulation, samples, last)
         return self._plan
+
+    def _samples(self, q: Tensor, f: Tensor, z: Tensor) -> np.ndarray:
+        """y of every entry at lanes that stand for those given; where there is nothing to look at, as under a transform
+        of functions, at the netlist's own values over a wide band. Lanes that this does not suit are noticed later."""
+        if f.numel() and q.shape[1] and not torch.compiler.is_compiling():
+            try:
+                return self._sampled(*_spread(q, f, z))
+            except RuntimeError:
+                pass
+        return self._usual
+
+    def _usual_samples(self, numbers: Mapping[str, float]) -> np.ndarray:
+        """y of every entry at the netlist's own values, from 0.1 Hz to 100 MHz."""
+        with torch.no_grad():
+            own = {name: torch.tensor(numbers[name], dtype=torch.float64) for name in self._quantities.free}
+            q, f, z, _ = self._prepared(own, torch.logspace(-1, 8, SAMPLES, dtype=torch.float64))
+            return self._sampled(*_spread(q, f, z))
 
     def _replanned(self, dress, q: Tensor, f: Tensor, z: Tensor) -> Plan:
         self._plan = make_plan(self.formulation, self._sampled(q, f, z))
@@ -205,8 +222,6 @@ def _phasor(e: Element, values: Values) -> Tensor:
 def _spread(q: Tensor, f: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Lanes that stand for all: the ends of the frequencies and some between, on the first and last board."""
     points, boards = f.shape[-1], q.shape[1]
-    if not points or not boards:
-        raise NetlistError("no frequencies or no boards to choose pivots at; give at least one of each")
     rows = torch.tensor([0, boards - 1] * SAMPLES)[: SAMPLES + 1]
     order = (f if f.ndim == 1 else f[0]).argsort().cpu()
     columns = order[torch.linspace(0, points - 1, len(rows)).long()]
