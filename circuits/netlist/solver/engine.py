@@ -1,4 +1,4 @@
-"""`Engine`: a plan with the executor that suits the tensors at hand, and full pivoting for the lanes that need it."""
+"""`Engine`: a plan with the executor that suits the tensors at hand, and with care for the lanes that need it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from circuits.netlist.solver import native, torch_executor
-from circuits.netlist.solver.pivoted import Lane, adjoint_lane, excited_lane, lane_slopes, make_lane
+from circuits.netlist.solver.careful import CarefulLanes
 from circuits.netlist.solver.plan import Plan
 
 MANY = 0.05
@@ -30,8 +30,8 @@ class Engine:
     def forward(self, q: Tensor, f: Tensor, z: Tensor) -> Tensor:
         """Outputs `(B, K, n)`."""
         H, flagged = self._run(q, f, z, lambda executor: executor.forward(self.plan, q, f, z))
-        for row, column, lane, _ in self._lanes(flagged, q, f, z):
-            H[row, :, column] = _tensor(_outputs(self.plan, excited_lane(lane)), H)
+        for rows, columns, lanes in self._flagged(flagged, q, f, z):
+            H[rows, :, columns] = _tensor(_outputs(self.plan, lanes.excited()).T, H)
         return H
 
     def gradient(self, q: Tensor, f: Tensor, z: Tensor, G: Tensor, want_f: bool):
@@ -39,40 +39,38 @@ class Engine:
         grad_q, grad_z, grad_f, flagged = self._run(
             q, f, z, lambda executor: executor.gradient(self.plan, q, f, z, G, want_f)
         )
-        for row, column, lane, values in self._lanes(flagged, q, f, z):
-            upstream = G[row, :, column].resolve_conj().numpy(force=True).conj()
-            aim = np.zeros(self.plan.ground + 1, complex)
-            np.add.at(aim, self.plan.out_col, self.plan.out_coef * upstream[self.plan.out_k])
-            slopes, by_f = lane_slopes(lane, values, excited_lane(lane), adjoint_lane(lane, aim))
+        for rows, columns, lanes in self._flagged(flagged, q, f, z):
+            upstream = G[rows, :, columns].resolve_conj().numpy(force=True).conj().T
+            aim = np.zeros((self.plan.ground + 1, len(rows)), complex)
+            np.add.at(aim, self.plan.out_col, self.plan.out_coef[:, None] * upstream[self.plan.out_k])
+            slopes, by_f = lanes.slopes(lanes.excited(), lanes.solve(aim[: self.plan.n], True))
             by_q, by_z = self._by_source(slopes)
-            grad_q[:, row] += _tensor(by_q.real, grad_q)
-            grad_z[:, row, column] = _tensor(by_z.conj(), grad_z)
+            grad_q.index_add_(1, rows, _tensor(by_q.real, grad_q))
+            grad_z[:, rows, columns] = _tensor(by_z.conj(), grad_z)
             if grad_f is not None:
-                grad_f[row, column] = float(by_f.sum().real)
+                grad_f[rows, columns] = _tensor(by_f.sum(0).real, grad_f)
         return grad_q, grad_z, grad_f
 
     def jacobian(self, q: Tensor, f: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs `(B, K, n)` and their derivatives by q `(B, Q, K, n)` and z `(B, Z, K, n)`."""
         H, by_q, by_z, flagged = self._run(q, f, z, lambda executor: executor.jacobian(self.plan, q, f, z))
-        for row, column, lane, values in self._lanes(flagged, q, f, z):
-            X = excited_lane(lane)
-            H[row, :, column] = _tensor(_outputs(self.plan, X), H)
+        for rows, columns, lanes in self._flagged(flagged, q, f, z):
+            X = lanes.excited()
+            H[rows, :, columns] = _tensor(_outputs(self.plan, X).T, H)
             for k in range(self.plan.n_out):
-                aim, mine = np.zeros(self.plan.ground + 1, complex), self.plan.out_k == k
-                np.add.at(aim, self.plan.out_col[mine], self.plan.out_coef[mine])
-                found = self._by_source(lane_slopes(lane, values, X, adjoint_lane(lane, aim))[0])
-                by_q[row, :, k, column], by_z[row, :, k, column] = (_tensor(part, H) for part in found)
+                aim, mine = np.zeros((self.plan.ground + 1, len(rows)), complex), self.plan.out_k == k
+                np.add.at(aim, self.plan.out_col[mine], self.plan.out_coef[mine][:, None])
+                found = self._by_source(lanes.slopes(X, lanes.solve(aim[: self.plan.n], True))[0])
+                by_q[rows, :, k, columns], by_z[rows, :, k, columns] = (_tensor(part.T, H) for part in found)
         return H, by_q, by_z
 
     def solve(self, q: Tensor, f: Tensor, z: Tensor, rhs: Tensor, transposed: bool) -> Tensor:
         """x `(B, R, n_unknowns, n)` with A x = rhs, or Aᵀ x = rhs, the sources off; rhs broadcasts to that shape."""
         x, flagged = self._run(q, f, z, lambda executor: executor.solve(self.plan, q, f, z, rhs, transposed))
-        whole = rhs.expand(x.shape)
-        for row, column, lane, _ in self._lanes(flagged, q, f, z):
+        for rows, columns, lanes in self._flagged(flagged, q, f, z):
             for k in range(x.shape[1]):
-                b, X = np.zeros(lane.extended, np.clongdouble), np.zeros(lane.extended, np.clongdouble)
-                b[: self.plan.n] = whole[row, k, :, column].resolve_conj().numpy(force=True)
-                x[row, k, :, column] = _tensor(lane.solve(b, X, transposed)[: self.plan.n], x)
+                b = rhs.expand(x.shape)[rows, k, :, columns].resolve_conj().numpy(force=True).T
+                x[rows, k, :, columns] = _tensor(lanes.solve(b, transposed)[: self.plan.n].T, x)
         return x
 
     # which executor, which plan
@@ -80,32 +78,40 @@ class Engine:
     def _run(self, q: Tensor, f: Tensor, z: Tensor, call: Callable):
         """Call the executor, and once more with other pivots where many lanes are flagged."""
         executor = executor_for(q)
-        result = call(executor)
-        if torch.compiler.is_compiling() or not self.plan.refine or self._replan is None:
-            return result
-        flagged = result[-1]
-        if flagged.numel() and float(flagged.sum()) > max(MANY * flagged.numel(), 8):
+        *found, flagged = call(executor)
+        if torch.compiler.is_compiling() or not bool(flagged.any()):
+            return *found, flagged
+        numbers = _is_finite(q, f, z)  # of what is not a number nothing comes but NaN
+        flagged = flagged & numbers
+        if self.plan.refine and self._replan and float(flagged.sum()) > max(MANY * flagged.numel(), 8):
             before, self.plan = self.plan, self._replan(*_some(flagged, q, f, z))
-            again = call(executor)
-            if int(again[-1].sum()) < int(flagged.sum()):
-                return again
+            *again, still = call(executor)
+            still = still & numbers
+            if int(still.sum()) < int(flagged.sum()):
+                return *again, still
             self.plan = before
-        return result
+        return *found, flagged
 
-    def _lanes(self, flagged: Tensor, q: Tensor, f: Tensor, z: Tensor) -> Iterator[tuple[int, int, Lane, np.ndarray]]:
-        """The flagged lanes with their equations, one by one."""
+    def _flagged(
+        self, flagged: Tensor, q: Tensor, f: Tensor, z: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor, CarefulLanes]]:
+        """The flagged lanes, by board and point, with their equations; nothing where there are none."""
         if torch.compiler.is_compiling() or not bool(flagged.any()):
             return
-        tables = q.numpy(force=True), f.numpy(force=True), z.resolve_conj().numpy(force=True)
-        for row, column in flagged.nonzero().tolist():
-            values = tables[0][:, row]
-            at = tables[1][column] if tables[1].ndim == 1 else tables[1][row, column]
-            yield row, column, make_lane(self.plan, values, at, tables[2][:, row, column]), values
+        rows, columns = flagged.nonzero().unbind(-1)
+        at = f[columns] if f.ndim == 1 else f[rows, columns]
+        tables = q[:, rows], at, z[:, rows, columns].resolve_conj()
+        yield rows, columns, CarefulLanes(self.plan, *(table.numpy(force=True) for table in tables))
 
     def _by_source(self, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        total = np.zeros(self.plan.n_q + self.plan.n_z, np.clongdouble)
+        total = np.zeros((self.plan.n_q + self.plan.n_z, slopes.shape[1]), complex)
         np.add.at(total, self.plan.entry_source, slopes)
         return total[: self.plan.n_q], total[self.plan.n_q :]
+
+
+def _is_finite(q: Tensor, f: Tensor, z: Tensor) -> Tensor:
+    """Which lanes have numbers to compute with, `(B, n)`."""
+    return q.isfinite().all(0).unsqueeze(-1) & f.isfinite() & z.isfinite().all(0)
 
 
 def executor_for(q: Tensor):
@@ -146,13 +152,12 @@ def _tensors(arrays) -> tuple:
 
 
 def _tensor(values: np.ndarray, like: Tensor) -> Tensor:
-    """Long double as the precision of a tensor, on its device."""
-    return torch.from_numpy(np.asarray(values, dtype=complex if like.is_complex() else float)).to(like)
+    return torch.from_numpy(np.ascontiguousarray(values)).to(like)
 
 
 def _outputs(plan: Plan, X: np.ndarray) -> np.ndarray:
-    H = np.zeros(plan.n_out, np.clongdouble)
-    np.add.at(H, plan.out_k, plan.out_coef * X[plan.out_col])
+    H = np.zeros((plan.n_out, X.shape[1]), complex)
+    np.add.at(H, plan.out_k, plan.out_coef[:, None] * X[plan.out_col])
     return H
 
 

@@ -38,6 +38,10 @@ class Plan:
     slots: int
     n_q: int
     n_z: int
+    # 1 for the voltage of a node (and the row of its currents), 0 for a current (and the row of its branch)
+    is_node: np.ndarray
+    # what a row that LU steps take is off by, as a part of its largest number, with a sign by chance; else 0
+    noise: np.ndarray
     # entries: y = q[source]·s^exponent, or z[source − n_q]
     entry_source: np.ndarray
     entry_exponent: np.ndarray

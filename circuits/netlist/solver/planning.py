@@ -181,6 +181,11 @@ class _Planner:
 
     # arrays
 
+    def _noise(self) -> np.ndarray:
+        signs = np.random.default_rng(1).choice([-1.0, 1.0], self.n)
+        signs[sorted(self.by_mesh)] = 0.0
+        return signs * np.finfo(float).eps
+
     def _arrays(self, meshed: int) -> Plan:
         made, entries, n_q = self.made, self.made.entries, len(self.made.real_laws)
         self.fills.sort()
@@ -195,6 +200,8 @@ class _Planner:
             slots=max(len(self.slot), 1),
             n_q=n_q,
             n_z=len(made.complex_laws),
+            is_node=ints(name.startswith("V(") for name in made.unknowns),
+            noise=self._noise(),
             entry_source=ints(e.law + n_q * e.is_complex for e in entries),
             entry_exponent=ints(e.exponent for e in entries),
             entry_scale=np.array([e.scale for e in entries], dtype=float),

@@ -41,22 +41,26 @@ class Quantities:
     def real(self, values: Values) -> tuple[Tensor, torch.Size]:
         """q `(Q, *batch)` in double precision, and the shape of the batch."""
         tensors = [values[name] for name in self.free]
-        batch = torch.broadcast_shapes(*(t.shape for t in tensors)) if tensors else torch.Size()
-        if not tensors:
-            return self._assembled(None, {}, batch, torch.zeros(0, *batch, dtype=torch.float64)), batch
+        batch = tensors[0].shape if tensors else torch.Size()
         if any(t.shape != batch for t in tensors):
+            batch = torch.broadcast_shapes(*(t.shape for t in tensors))
             tensors = [t.expand(batch) for t in tensors]
+        if not tensors:
+            return self._assembled({}, batch, torch.zeros(0, *batch, dtype=torch.float64)), batch
         stacked = torch.stack(tensors)
         stacked = stacked if stacked.dtype == torch.float64 else stacked.double()
-        return self._assembled(stacked, values, batch, self._gathered(stacked)), batch
+        return self._assembled(values, batch, self._gathered(stacked)), batch
 
     def _gathered(self, stacked: Tensor) -> Tensor:
-        source, inverted = self._source.to(stacked.device), self._inverted.to(stacked.device)
-        chosen = stacked[source]
+        source, inverted = self._source, self._inverted
+        if stacked.device != source.device:
+            source, inverted = source.to(stacked.device), inverted.to(stacked.device)
+        chosen = stacked.index_select(0, source)
         inverted = inverted.reshape(-1, *[1] * (chosen.ndim - 1))
-        return torch.where(inverted, 1 / torch.where(inverted, chosen, 1), chosen)
+        # the reciprocal of a capacitance is thrown away, and may be infinite: its slope shall not meet a zero
+        return torch.where(inverted, torch.where(inverted, chosen, 1.0).reciprocal(), chosen)
 
-    def _assembled(self, stacked: Tensor | None, values: Values, batch: torch.Size, gathered: Tensor) -> Tensor:
+    def _assembled(self, values: Values, batch: torch.Size, gathered: Tensor) -> Tensor:
         if self._in_order:
             return gathered
         known = self.all_values(values)

@@ -79,13 +79,17 @@ class Group:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A plan on one device, renumbered; `order[new] = old` for rows and for unknowns.
+    """A plan on one device, renumbered; `order[new] = old` for rows and for unknowns, `place[old] = new`.
 
     `real_fills` are (slot, q, coefficient) for the exponents −1, 0 and 1; `complex_fills` the same for z. `rows` and
     `columns` are the pairs of extended indices of every entry.
     """
 
     groups: list[Group]
+    row_noise: Tensor
+    col_noise: Tensor
+    row_is_node: Tensor
+    col_is_node: Tensor
     row_order: Tensor
     col_order: Tensor
     col_place: Tensor
@@ -142,6 +146,10 @@ def make_schedule(plan: Plan, device: torch.device) -> Schedule:
     kept = {name: on(getattr(plan, name)) for name in _AS_THEY_ARE}
     return Schedule(
         groups=_groups(plan, gathered_steps, numbers, on),
+        row_noise=on(plan.noise[np.argsort(numbers.rows[: plan.n])]),
+        col_noise=on(plan.noise[np.argsort(numbers.columns[: plan.n])]),
+        row_is_node=on(plan.is_node[np.argsort(numbers.rows[: plan.n])] > 0),
+        col_is_node=on(plan.is_node[np.argsort(numbers.columns[: plan.n])] > 0),
         row_order=on(np.argsort(numbers.rows[: plan.n])),
         col_order=on(np.argsort(numbers.columns[: plan.n])),
         row_place=on(numbers.rows[: plan.n]),
@@ -291,7 +299,7 @@ def _asked(plan: Plan) -> np.ndarray:
     columns = np.zeros(plan.ground + 1, bool)
     columns[plan.out_col] = True
     asked = np.zeros(plan.n, bool)
-    for t in reversed(range(plan.n)):
+    for t in range(plan.n):  # an unknown follows from those of later steps
         asked[t] = columns[plan.step_col[t]]
         if asked[t]:
             beside = plan.col_index[plan.col_ptr[t] : plan.col_ptr[t + 1]]

@@ -9,6 +9,7 @@ in terms of `Solve`, whose own derivative is another `Solve`.
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -90,6 +91,11 @@ class Solve(torch.autograd.Function):
         rhs = rhs.movedim(in_dims[4], 0) if in_dims[4] is not None else rhs.expand(info.batch_size, *rhs.shape)
         x = Solve.apply(engine, q, f, z, rhs.flatten(0, 1), transposed)
         return x.unflatten(0, (info.batch_size, -1)), 0
+
+
+for _function in (Response, Solve):
+    # torch looks the signature up at every call, which takes longer than a small net
+    _function.forward.__signature__ = inspect.signature(_function.forward)  # type: ignore[attr-defined]
 
 
 def excited(engine: Engine, q: Tensor, f: Tensor, z: Tensor) -> Tensor:

@@ -98,13 +98,17 @@ class System:
 
     def _prepared(self, values: Values, f: Tensor) -> tuple[Tensor, Tensor, Tensor, torch.Size]:
         """q `(Q, B)`, f `(n,)` or `(B, n)`, z `(Z, B, n)` in double precision, and the shape of the batch."""
-        f = f.to(torch.float64)
+        f = f if f.dtype == torch.float64 else f.double()
         f = f.unsqueeze(0) if f.ndim == 0 else f
         q, batch = self._quantities.real(values)
-        batch = torch.broadcast_shapes(batch, f.shape[:-1])
-        q = q.expand(len(q), *batch).reshape(len(q), -1)
-        z = self._quantities.complex(values, f, batch)
-        f = f if f.ndim == 1 else f.expand(*batch, -1).reshape(-1, f.shape[-1])
+        if f.ndim > 1:
+            batch = torch.broadcast_shapes(batch, f.shape[:-1])
+            f = f.expand(*batch, -1).reshape(-1, f.shape[-1])
+        if q.ndim > 1 or batch:
+            q = q.expand(len(q), *batch) if q.shape[1:] == batch else _boards_last(q, batch)
+        q = q.reshape(len(q), -1)
+        own = f if f.ndim == 1 else f.reshape(*batch, -1)
+        z = self._quantities.complex(values, own, batch)
         return q, f, z.reshape(len(z), q.shape[1], f.shape[-1]), batch
 
     def _driven(self, values: Values, functionals: Sequence[Functional], q, f, z) -> list[tuple[Engine, Tensor | None]]:
@@ -217,6 +221,11 @@ def _sources(netlist: Netlist) -> list[tuple[str, complex | Element]]:
 def _phasor(e: Element, values: Values) -> Tensor:
     size, phase = (torch.as_tensor(evaluate(e.values[role], values)) for role in ("ac", "phase"))
     return torch.polar(torch.ones_like(size + phase), torch.deg2rad(phase + 0 * size).to((size + phase).dtype)) * size
+
+
+def _boards_last(q: Tensor, batch: torch.Size) -> Tensor:
+    """q `(Q, *own)` broadcast to `(Q, *batch)`."""
+    return q.reshape(len(q), *[1] * (len(batch) - q.ndim + 1), *q.shape[1:]).expand(len(q), *batch)
 
 
 def _spread(q: Tensor, f: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:

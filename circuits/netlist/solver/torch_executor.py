@@ -20,7 +20,7 @@ from circuits.netlist.solver.schedule import Group, Schedule, make_schedule
 CANCELS = 1e-4
 """A star–mesh pivot that is smaller than this part of the sum of its branches has lost digits: its lane is flagged."""
 MOVED = 1e-10
-"""A refinement that moves a solution by more than this part of its largest number leaves the lane flagged."""
+"""A refinement that moves voltages or currents by more than this part of the largest leaves the lane flagged."""
 PIECE = 400_000
 """Complex numbers that the slots of one piece of lanes may take; measured on ladders of 3 to 1000 nodes."""
 
@@ -304,24 +304,40 @@ def _refined(lanes: Lanes, rhs: Tensor, transposed: bool) -> Tensor:
 
 
 def _residual(lanes: Lanes, X: Tensor, row: Tensor, value: Tensor, transposed: bool = False) -> Tensor:
-    """Sources minus A·X (or Aᵀ·X), each entry by the difference that it sees."""
+    """Sources minus A·X (or Aᵀ·X), each entry by the difference that it sees, and on top of it what rounding may have
+    added: a residual can be next to nothing by chance, and still lie in the direction that the circuit magnifies.
+    """
     schedule, residual = lanes.schedule, torch.zeros_like(X)
     residual.index_add_(0, row, value.unsqueeze(-1).expand(-1, X.shape[1]))
     here, there = (schedule.rows, schedule.columns) if not transposed else (schedule.columns, schedule.rows)
-    flow = schedule.scale.unsqueeze(-1) * _admittances(lanes) * (X[there[0]] - X[there[1]])
+    y = schedule.scale.unsqueeze(-1) * _admittances(lanes)
+    flow = y * (X[there[0]] - X[there[1]])
     residual.index_add_(0, here[0], flow, alpha=-1)
     residual.index_add_(0, here[1], flow)
     place = (schedule.term_row, schedule.term_col) if not transposed else (schedule.term_col, schedule.term_row)
-    residual.index_add_(0, place[0], schedule.term_value.unsqueeze(-1) * X[place[1]], alpha=-1)
-    return residual[: lanes.plan.n]
+    term = schedule.term_value.unsqueeze(-1) * X[place[1]]
+    residual.index_add_(0, place[0], term, alpha=-1)
+    sizes, whole, size = _size(X), torch.zeros_like(X.real), _size(y)
+    size = size * (sizes[there[0]] + sizes[there[1]])
+    for target, part in ((here[0], size), (here[1], size), (place[0], _size(term))):
+        whole.index_add_(0, target, part)
+    noise = schedule.col_noise if transposed else schedule.row_noise
+    return residual[: lanes.plan.n] + noise.unsqueeze(-1) * whole[: lanes.plan.n]
 
 
 def _correct(lanes: Lanes, X: Tensor, residual: Tensor, transposed: bool) -> None:
-    """One step of iterative refinement, which also tells how far to trust the solution."""
+    """One step of iterative refinement, which also tells how far to trust the solution: voltages and currents apart,
+    since a large current that goes in a circle would excuse any voltage.
+    """
     move = substituted(lanes, residual, transposed)
-    x = X[: lanes.plan.n]
-    x += move
-    lanes.flagged |= ~(_size(move).amax(0) <= MOVED * _size(x).amax(0))
+    n, size = lanes.plan.n, _size(move)
+    X[:n] += move
+    whole = _size(X)
+    nodes = lanes.schedule.row_is_node if transposed else lanes.schedule.col_is_node
+    for kind, rails in ((nodes, whole[n:]), (~nodes, whole[:0])):
+        if bool(kind.any()):
+            largest = torch.cat([whole[:n][kind], rails]).amax(0)
+            lanes.flagged |= ~(size[kind].amax(0) <= MOVED * largest)
 
 
 def _flag_infinite(lanes: Lanes, x: Tensor) -> None:
