@@ -40,7 +40,11 @@ ROOMS: dict[str, set[str]] = {
     "circuits.filters": FORMULAS | {"circuits.component"},
     "circuits.bode": FORMULAS | {"circuits.component"},
     "circuits.color_organ": FORMULAS | {"circuits.component", "circuits.filters"},
-    "circuits.netlist": FORMULAS | {"circuits.component"},
+    "circuits.netlist": FORMULAS | {"circuits.component", "numpy", "scipy"},
+    # a netlist of a stock circuit needs to know what is in it
+    "circuits.netlist.writing": FORMULAS
+    | {"circuits.component", "circuits.filters", "circuits.bode", "circuits.color_organ", "circuits.netlist"},
+    "circuits.catalogue": {"torch", "circuits.netlist"} | CORE,  # a fit in a file may be one of a netlist
     "circuits.data": {"torch", "numpy"} | FOUNDATION,
     # fitting chooses a default loss and knows circuits from other modules
     "circuits.fitting": {"torch", "numpy", "scipy", "tqdm", "tabulate", "losses", "circuits.data"}
@@ -52,7 +56,7 @@ ROOMS: dict[str, set[str]] = {
 # What shows itself looks up to the room of views: inside a method, when somebody is there to see it.
 LOOKS_UP = {Path("circuits/circuit.py"), Path("circuits/fitting/shown.py")}
 # The front door sees every room; the tests on what it loads are further below.
-DOORS = {"circuits.__init__", "circuits.__main__", "circuits.cli"}
+DOORS = {"circuits.__init__", "circuits.__main__", "circuits.cli", "circuits.cli_circuits"}
 # Functions that take names which only the caller's circuit knows, and refuse the others with `UnknownName`.
 OPEN_KEYWORDS: set[str] = set()
 

@@ -198,8 +198,9 @@ class _Writer:
         laws = self.made.complex_laws if is_complex else self.made.real_laws
         if not (laws and laws[-1] is law):
             laws.append(law)
+        (rp, rm), (cp, cm) = self._rows(rows), columns
         self.made.entries.append(
-            Entry(len(laws) - 1, is_complex, exponent, scale, *self._rows(rows), *columns, e.name, is_admittance)
+            Entry(len(laws) - 1, is_complex, exponent, scale, rp, rm, cp, cm, e.name, is_admittance)
         )
 
     def _rows(self, rows) -> Iterator[int]:

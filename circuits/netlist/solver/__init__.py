@@ -1,1 +1,1 @@
-"""Solving the equations: one elimination a topology, adjoint derivatives, lanes of boards and frequencies side by side."""
+"""Solving the equations: one elimination a topology, adjoint derivatives, boards and frequencies side by side."""

@@ -1,4 +1,4 @@
-"""Flagged lanes, solved with care: step by step in long double where two precisions agree, exactly where they do not."""
+"""Flagged lanes, solved with care: in long double where two precisions agree, exactly where they do not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class CarefulLanes:
         rails = np.zeros(self.plan.rails)
         return self._solved([given, given], transposed, rails, lambda lane, k: lane.solve(b[:, k], transposed))
 
-    def _solved(self, given: Sequence[np.ndarray], transposed: bool, rails: np.ndarray, exactly: Callable) -> np.ndarray:
+    def _solved(
+        self, given: Sequence[np.ndarray], transposed: bool, rails: np.ndarray, exactly: Callable
+    ) -> np.ndarray:
         plan = self.plan
         X = np.zeros((plan.ground + 1 + len(self.inductors), len(self.f)), complex)
         X[plan.n : plan.ground] = rails[:, None]
@@ -67,11 +69,14 @@ class CarefulLanes:
     def slopes(self, X: np.ndarray, L: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives of what L aims at, by the q or z of every entry and of what it adds by f, `(entries, m)`."""
         plan = self.plan
-        pull = -plan.entry_scale[:, None] * (L[plan.entry_rp] - L[plan.entry_rm]) * (X[plan.entry_cp] - X[plan.entry_cm])
+        pull = (
+            -plan.entry_scale[:, None] * (L[plan.entry_rp] - L[plan.entry_rm]) * (X[plan.entry_cp] - X[plan.entry_cm])
+        )
         rising = (plan.entry_exponent == 1)[:, None]
         slopes = np.where(rising, pull * (2j * math.pi * self.f), pull)
         real = plan.entry_source < plan.n_q
-        own = np.where(real[:, None], self.q[np.where(real, plan.entry_source, 0)], 0.0) if plan.n_q else 0 * pull.real
+        table = np.concatenate([self.q, np.zeros((1, len(self.f)))])
+        own = table[np.where(real, plan.entry_source, len(self.q))]
         by_f = np.where(rising, pull * 2j * math.pi * own, 0)
         # by its current: the voltage across an inductor may be next to nothing, and is nothing at 0 Hz
         e, value = self.inductors, own[self.inductors]

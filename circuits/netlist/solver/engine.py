@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -15,9 +17,13 @@ from circuits.netlist.solver.plan import Plan
 MANY = 0.05
 """Part of the lanes above which flagged ones call for other pivots, chosen at those lanes."""
 
+_COUNT = itertools.count()
+ENGINES: weakref.WeakValueDictionary[int, Engine] = weakref.WeakValueDictionary()
+"""Engines by their numbers: a compiled graph holds no other objects than tensors and numbers."""
+
 
 class Engine:
-    """Solves lanes by its plan; `replan(lanes)` may give a plan with pivots for lanes that the present one cannot serve.
+    """Solves lanes by its plan; `replan(lanes)` may give one with pivots for lanes that the present one cannot serve.
 
     q is `(Q, B)` and real, f `(n,)` or `(B, n)`, z `(Z, B, n)`; see `torch_executor` for what comes back. Everything
     is without a graph.
@@ -26,6 +32,8 @@ class Engine:
     def __init__(self, plan: Plan, replan: Callable[[Tensor, Tensor, Tensor], Plan] | None = None):
         self.plan = plan
         self._replan = replan
+        self.number = next(_COUNT)
+        ENGINES[self.number] = self
 
     def forward(self, q: Tensor, f: Tensor, z: Tensor) -> Tensor:
         """Outputs `(B, K, n)`."""
@@ -45,8 +53,8 @@ class Engine:
             np.add.at(aim, self.plan.out_col, self.plan.out_coef[:, None] * upstream[self.plan.out_k])
             slopes, by_f = lanes.slopes(lanes.excited(), lanes.solve(aim[: self.plan.n], True))
             by_q, by_z = self._by_source(slopes)
-            grad_q.index_add_(1, rows, _tensor(by_q.real, grad_q))
-            grad_z[:, rows, columns] = _tensor(by_z.conj(), grad_z)
+            grad_q.index_add_(1, rows, _tensor(np.real(by_q), grad_q))
+            grad_z[:, rows, columns] = _tensor(np.conj(by_z), grad_z)
             if grad_f is not None:
                 grad_f[rows, columns] = _tensor(by_f.sum(0).real, grad_f)
         return grad_q, grad_z, grad_f
@@ -130,8 +138,8 @@ class _Native:
 
     @staticmethod
     def gradient(plan: Plan, q: Tensor, f: Tensor, z: Tensor, G: Tensor, want_f: bool):
-        arrays = _arrays(q, f, z, G)
-        return _tensors(native.gradient(plan, *arrays, want_f, threads=torch.get_num_threads()))
+        q_, f_, z_, G_ = _arrays(q, f, z, G)
+        return _tensors(native.gradient(plan, q_, f_, z_, G_, want_f, threads=torch.get_num_threads()))
 
     @staticmethod
     def jacobian(plan: Plan, q: Tensor, f: Tensor, z: Tensor):
@@ -139,8 +147,8 @@ class _Native:
 
     @staticmethod
     def solve(plan: Plan, q: Tensor, f: Tensor, z: Tensor, rhs: Tensor, transposed: bool):
-        arrays = _arrays(q, f, z, rhs)
-        return _tensors(native.solve(plan, *arrays, transposed, threads=torch.get_num_threads()))
+        q_, f_, z_, b = _arrays(q, f, z, rhs)
+        return _tensors(native.solve(plan, q_, f_, z_, b, transposed, threads=torch.get_num_threads()))
 
 
 def _arrays(*tensors: Tensor) -> list[np.ndarray]:

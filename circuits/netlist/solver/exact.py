@@ -60,7 +60,13 @@ class ExactLane:
                 yield own, ground, own, ground, (Decimal(0), -omega / (q[source] * scale))
             else:
                 value = scale * q[source]
-                yield rp, rm, cp, cm, (Decimal(0), value * omega) if plan.entry_exponent[e] == 1 else (value, Decimal(0))
+                yield (
+                    rp,
+                    rm,
+                    cp,
+                    cm,
+                    (Decimal(0), value * omega) if plan.entry_exponent[e] == 1 else (value, Decimal(0)),
+                )
         for row, column, value in zip(plan.term_row, plan.term_col, plan.term_value, strict=True):
             yield int(row), ground, int(column), ground, (Decimal(float(value)), Decimal(0))
 

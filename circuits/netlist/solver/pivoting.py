@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 THRESHOLD = 0.1
-"""A pivot has at least this fraction of the largest number in its column, at every sample (Markowitz's rule with
-threshold pivoting: I. S. Duff, A. M. Erisman and J. K. Reid, Direct Methods for Sparse Matrices, 2nd ed., 2017, ch. 7)."""
+"""A pivot has at least this fraction of the largest number in its column, at every sample: Markowitz's rule with
+threshold pivoting (I. S. Duff, A. M. Erisman, J. K. Reid, Direct Methods for Sparse Matrices, 2nd ed., 2017, ch. 7)."""
 
 COLUMNS_LOOKED_AT = 4
 """How many of the emptiest columns are searched for a pivot."""

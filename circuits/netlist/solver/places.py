@@ -49,7 +49,17 @@ def _made(plan: Plan, device: torch.device) -> Places:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         return (tensor.long() if tensor.dtype == torch.int32 else tensor).to(device)
 
-    names = "rhs_row rhs_entry rhs_coef rhs_const_row rhs_const rail_value out_k out_col out_coef".split()
+    names = [
+        "rhs_row",
+        "rhs_entry",
+        "rhs_coef",
+        "rhs_const_row",
+        "rhs_const",
+        "rail_value",
+        "out_k",
+        "out_col",
+        "out_coef",
+    ]
     return Places(
         source=on(plan.entry_source),
         real=on(plan.entry_source < plan.n_q),

@@ -24,6 +24,13 @@ Functional = Mapping[int, float]
 """A weighted sum of the extended unknowns: `{node a: 1, node b: -1}` is V(a, b)."""
 
 
+CANCELS = 1e-5
+"""A star–mesh pivot that is smaller than this part of the sum of its branches has lost digits: its lane is flagged."""
+
+MOVED = 1e-10
+"""A refinement that moves voltages or currents by more than this part of the largest leaves the lane flagged."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """All arrays are C-contiguous; indices are int32, coefficients float64 or complex128.

@@ -1,4 +1,4 @@
-"""From the equations of a netlist to its `Plan`: which nodes are eliminated in star–mesh form, and what is left to LU."""
+"""From the equations of a netlist to its `Plan`: which nodes go by star–mesh, and what is left to LU."""
 
 from __future__ import annotations
 

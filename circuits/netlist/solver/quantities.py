@@ -140,10 +140,11 @@ class Quantities:
             if real is None and imaginary is None:
                 continue
             real = torch.zeros_like(moving[name]) if real is None else real
-            derivative = real if f is None else torch.complex(real, torch.zeros_like(real) if imaginary is None else imaginary)
+            derivative = (
+                real if f is None else torch.complex(real, torch.zeros_like(real) if imaginary is None else imaginary)
+            )
             rows[:, columns[name]] += slope * derivative.reshape(-1, 1, *(points or (1,)))
 
 
 def _as_double(value: Tensor | float, device: torch.device) -> Tensor:
     return torch.as_tensor(value, dtype=torch.float64, device=device)
-

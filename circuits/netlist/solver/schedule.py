@@ -1,7 +1,7 @@
 """The steps of a `Plan` in groups that torch takes as one operation each.
 
-Steps that do not wait for each other and have one shape form a group. Unknowns, rows and slots are numbered anew, in the
-order in which groups take them, so that what a group works on lies in one piece and needs no gathering.
+Steps that do not wait for each other and have one shape form a group. Unknowns, rows and slots are numbered anew, in
+the order in which groups take them, so that what a group works on lies in one piece and needs no gathering.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from circuits.netlist.solver.plan import Plan
 
 FEW_PAIRS = 12
 """Products of a step up to which a group of several steps takes them pair by pair, without gathering."""
+
+LARGE = 24
+"""Steps of a group from which it pays to set those apart that take part in substitution."""
 
 ToDevice = Callable[[np.ndarray], Tensor]
 
@@ -35,7 +38,6 @@ class Scatter:
             return
         # index_add_ takes rows one by one: where none comes twice, gathering and putting back is several times quicker
         table.index_copy_(0, self.target, torch.add(table.index_select(0, self.target), update, alpha=sign))
-
 
     def add_product(self, table: Tensor, left: Tensor, right: Tensor, sign: float) -> None:
         """`table[target] += sign · left · right`, row by row."""
@@ -139,13 +141,14 @@ def make_schedule(plan: Plan, device: torch.device) -> Schedule:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         return (tensor.long() if tensor.dtype == torch.int32 else tensor).to(device)
 
-    gathered_steps = _alike(plan)
+    driven, asked = _driven(plan), _asked(plan)
+    gathered_steps = _alike(plan, driven, asked)
     numbers = _numbered(plan, gathered_steps)
     source, exponent = plan.entry_source[plan.fill_entry], plan.entry_exponent[plan.fill_entry]
     slots, is_real = numbers.slots[plan.fill_slot], source < plan.n_q
     kept = {name: on(getattr(plan, name)) for name in _AS_THEY_ARE}
     return Schedule(
-        groups=_groups(plan, gathered_steps, numbers, on),
+        groups=_groups(plan, gathered_steps, numbers, on, driven, asked),
         row_noise=on(plan.noise[np.argsort(numbers.rows[: plan.n])]),
         col_noise=on(plan.noise[np.argsort(numbers.columns[: plan.n])]),
         row_is_node=on(plan.is_node[np.argsort(numbers.rows[: plan.n])] > 0),
@@ -179,11 +182,12 @@ def make_schedule(plan: Plan, device: torch.device) -> Schedule:
 
 
 _AS_THEY_ARE = (
-    "const_value assembly_sign rhs_entry rhs_coef rhs_const source_value rail_value term_value out_k out_coef"
-).split()
+    *("const_value", "assembly_sign", "rhs_entry", "rhs_coef", "rhs_const", "source_value", "rail_value"),
+    *("term_value", "out_k", "out_coef"),
+)
 
 
-def _alike(plan: Plan) -> list[np.ndarray]:
+def _alike(plan: Plan, driven: np.ndarray, asked: np.ndarray) -> list[np.ndarray]:
     """Steps of one level and one shape, levels in order, star–mesh before LU."""
     sizes = [np.diff(ptr) for ptr in (plan.row_ptr, plan.col_ptr)]
     groups: dict[tuple, list[int]] = {}
@@ -191,7 +195,16 @@ def _alike(plan: Plan) -> list[np.ndarray]:
         is_lu = step >= plan.assembly_at
         key = (is_lu, int(plan.step_level[step]), int(sizes[0][step]), int(sizes[1][step]))
         groups.setdefault(key, []).append(step)
-    return [np.array(groups[key]) for key in sorted(groups)]
+    whole = (np.array(groups[key]) for key in sorted(groups))
+    return [part for steps in whole for part in _set_apart(steps, driven | asked)]
+
+
+def _set_apart(steps: np.ndarray, used: np.ndarray) -> list[np.ndarray]:
+    """Two groups in place of a large one of which only a few steps take part in substitution."""
+    few = used[steps]
+    if len(steps) < LARGE or not 0 < few.sum() <= len(steps) // 4:
+        return [steps]
+    return [steps[few], steps[~few]]
 
 
 def _numbered(plan: Plan, groups: list[np.ndarray]) -> _Numbering:
@@ -213,9 +226,9 @@ def _numbered(plan: Plan, groups: list[np.ndarray]) -> _Numbering:
     return _Numbering(rows, columns, slots)
 
 
-def _groups(plan: Plan, groups: list[np.ndarray], numbers: _Numbering, on: ToDevice) -> list[Group]:
-    driven, asked = _driven(plan), _asked(plan)
-    made, start, slot = [], 0, 0
+def _groups(plan: Plan, groups, numbers: _Numbering, on: ToDevice, driven: np.ndarray, asked: np.ndarray):
+    made: list[Group] = []
+    start = slot = 0
     for steps in groups:
         group = _group(plan, steps, numbers, on, (start, slot), bool(driven[steps].any()), bool(asked[steps].any()))
         made.append(group)

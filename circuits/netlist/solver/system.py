@@ -13,10 +13,11 @@ from circuits.netlist.elements import Element, Netlist
 from circuits.netlist.expressions import evaluate, names
 from circuits.netlist.formulation import Formulation, formulate
 from circuits.netlist.solver.engine import Engine
+from circuits.netlist.solver.opaque import respond
 from circuits.netlist.solver.plan import Functional, Plan
 from circuits.netlist.solver.planning import make_plan, needs_samples
 from circuits.netlist.solver.quantities import Quantities
-from circuits.netlist.solver.solution import Response, Solve
+from circuits.netlist.solver.solution import Solve
 
 Values = Mapping[str, Tensor]
 SAMPLES = 5
@@ -55,7 +56,7 @@ class System:
         q, f, z, batch = self._prepared(values, f)
         total = None
         for engine, factor in self._driven(values, functionals, q, f, z):
-            H = Response.apply(engine, q, f, z)
+            H = respond(engine, q, f, z)
             H = H if factor is None else H * factor.expand(batch).reshape(-1, 1, 1)
             total = H if total is None else total + H
         return total.reshape(*batch, *total.shape[1:])  # type: ignore[union-attr]  # there is always one
@@ -63,7 +64,7 @@ class System:
     def jacobian(
         self, values: Values, f: Tensor, functionals: Sequence[Functional], wanted: Sequence[str]
     ) -> tuple[Tensor, Tensor]:
-        """Weighted sums `(*batch, K, n)` and their derivatives `(*batch, p, K, n)` by free parameters, without a graph."""
+        """Weighted sums `(*batch, K, n)` and their derivatives `(*batch, p, K, n)`, without a graph."""
         with torch.no_grad():
             q, lanes, z, batch = self._prepared(values, f)
             driven = self._driven(values, functionals, q, lanes, z)
@@ -106,19 +107,20 @@ class System:
             f = f.expand(*batch, -1).reshape(-1, f.shape[-1])
         if q.ndim > 1 or batch:
             q = q.expand(len(q), *batch) if q.shape[1:] == batch else _boards_last(q, batch)
-        q = q.reshape(len(q), -1)
+        q = q.reshape(len(q), batch.numel())
         own = f if f.ndim == 1 else f.reshape(*batch, -1)
         z = self._quantities.complex(values, own, batch)
         return q, f, z.reshape(len(z), q.shape[1], f.shape[-1]), batch
 
     def _driven(self, values: Values, functionals: Sequence[Functional], q, f, z) -> list[tuple[Engine, Tensor | None]]:
         """Engines whose outputs add up to the response: one for all sources of fixed strength, and one, with the factor
-        that it takes, for each source that depends on a parameter."""
+        that it takes, for each source that depends on a parameter.
+        """
         key = tuple(tuple(sorted(one.items())) for one in functionals)
         fixed = tuple((name, strength) for name, strength in self._sources if isinstance(strength, complex))
         parts: list[tuple[Engine, Tensor | None]] = []
         for name, strength in self._sources:
-            if not isinstance(strength, complex):
+            if isinstance(strength, Element):
                 factor = _phasor(strength, values)
                 parts.append((self._engine(key, ((name, 1 + 0j),), q, f, z), factor))
         if fixed or not parts:
@@ -144,7 +146,8 @@ class System:
 
     def _samples(self, q: Tensor, f: Tensor, z: Tensor) -> np.ndarray:
         """y of every entry at lanes that stand for those given; where there is nothing to look at, as under a transform
-        of functions, at the netlist's own values over a wide band. Lanes that this does not suit are noticed later."""
+        of functions, at the netlist's own values over a wide band. Lanes that this does not suit are noticed later.
+        """
         if f.numel() and q.shape[1] and not torch.compiler.is_compiling():
             try:
                 return self._sampled(*_spread(q, f, z))
@@ -246,4 +249,3 @@ def _slopes(output: Tensor, leaves: list[Tensor]) -> list[Tensor]:
         for part in (output.real, output.imag)
     ]
     return [torch.complex(real, imaginary) for real, imaginary in zip(*parts, strict=True)]
-
