@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         load_fit,
     )
     from circuits.fitting.workers import fit_with_workers
+    from circuits.netlist import NetlistCircuit, read_netlist, to_spice
     from circuits.views import (
         draw_graph,
         draw_schematic,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         plot_history,
         plot_loss_surface,
         plot_response,
+        plot_sensitivities,
         replay,
     )
 
@@ -69,6 +71,7 @@ _HOME = {
         "load_fit",
     ),
     "circuits.fitting.workers": ("fit_with_workers",),
+    "circuits.netlist": ("NetlistCircuit", "read_netlist", "to_spice"),
     "circuits.views": (
         "draw_graph",
         "draw_schematic",
@@ -77,6 +80,7 @@ _HOME = {
         "plot_history",
         "plot_loss_surface",
         "plot_response",
+        "plot_sensitivities",
         "replay",
     ),
 }
@@ -103,6 +107,7 @@ __all__ = [
     "LoadedBandPass",
     "LowPass",
     "Measurements",
+    "NetlistCircuit",
     "OhmgradError",
     "SignDescent",
     "Stop",
@@ -119,9 +124,12 @@ __all__ = [
     "plot_history",
     "plot_loss_surface",
     "plot_response",
+    "plot_sensitivities",
     "read",
+    "read_netlist",
     "replay",
     "simulate",
+    "to_spice",
     "tones",
 ]
 

@@ -76,6 +76,20 @@ def make(name: str, values: Mapping[str, Value] | None = None, *, seed: int | to
     return kind(**parts)
 
 
+def make_again(recipe: Mapping[str, Any], values: Mapping[str, Value]) -> Circuit:
+    """A circuit by its `Circuit.recipe`, its components given by dotted name.
+
+    Raises:
+        UnknownName: a recipe of a kind that is not known.
+        OhmgradError: a recipe or values that cannot be followed.
+    """
+    if recipe["kind"] != "netlist":
+        raise UnknownName("kind of recipe", recipe["kind"], ["netlist"])
+    from circuits.netlist.reading import made_again  # the solver is loaded only for a netlist
+
+    return made_again(recipe, values)
+
+
 def _below(part: str, values: Mapping[str, Value]) -> dict[str, Value]:
     """Values of the components of one part, under their own names."""
     return {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{part}.")}

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from circuits.component import Component, Value, broadcast_shape, make_parameters
+from circuits.component import Component, Placed, Value, broadcast_shape, make_parameters
 from circuits.errors import FrequencyError, UnknownName
 
 QUANTITIES = ("response", "magnitude", "decibels", "phase", "group_delay", "led")
@@ -62,12 +62,21 @@ class Circuit(nn.Module):
 
     # what it is made of
 
+    @property
+    def title(self) -> str:
+        """What tables and pictures call it."""
+        return type(self).__name__
+
+    def kinds(self) -> dict[str, Component]:
+        """What every component is, by dotted name."""
+        kinds = dict(self.components)
+        for child, circuit in self._children():
+            kinds.update({f"{child}.{name}": kind for name, kind in circuit.kinds().items()})
+        return kinds
+
     def units(self) -> dict[str, str]:
         """Unit of every component by dotted name, such as `{"band.R_low": "Ω"}`."""
-        units = {name: component.unit for name, component in self.components.items()}
-        for child, circuit in self._children():
-            units.update({f"{child}.{name}": unit for name, unit in circuit.units().items()})
-        return units
+        return {name: kind.unit for name, kind in self.kinds().items()}
 
     @property
     def batch_shape(self) -> torch.Size:
@@ -77,6 +86,22 @@ class Circuit(nn.Module):
     def cutoffs(self) -> dict[str, Tensor]:
         """Corner frequencies in hertz by dotted name, `(*batch)`, with their graph."""
         return {f"{child}.{name}": f for child, c in self._children() for name, f in c.cutoffs().items()}
+
+    def recipe(self) -> dict[str, Any] | None:
+        """What a file has to hold beside the components to make it again, for a circuit that is no class alone."""
+        return None
+
+    def span(self) -> tuple[float, float] | None:
+        """Lowest and highest frequency in hertz between which there is something to see, where it knows; else None."""
+        return None
+
+    def sweep(self) -> Tensor | None:
+        """The frequencies in hertz that it is meant to be measured at, where it says so; else None."""
+        return None
+
+    def wiring(self, board: int = 0) -> tuple[Placed, ...]:
+        """Which parts lie between which nodes, for a circuit that is drawn from a list; empty for the others."""
+        return ()
 
     def _children(self) -> list[tuple[str, Circuit]]:
         return [(name, module) for name, module in self.named_children() if isinstance(module, Circuit)]

@@ -7,22 +7,25 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from circuits.cli_options import assignments, read_options
-from circuits.errors import DataError, OhmgradError, OptionError, UnknownName
+from circuits.cli_circuits import circuit_to_draw, circuit_to_fit, circuit_to_simulate, named_components
+from circuits.cli_options import read_options
+from circuits.errors import DataError, OhmgradError, OptionError
 
 if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
     from circuits.circuit import Circuit
     from circuits.data import Measurements
     from circuits.fitting import Fit
 
 DONE, NOT_EXPLAINED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
-START_OHMS = 500.0
-"""Where a resistor starts when nothing is said of it."""
+TONES, LOWEST, HIGHEST = 1000, 1.0, 1e6
+"""What is simulated when nothing is said: tones, and hertz between which they lie."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,8 +83,7 @@ def _fit(options: argparse.Namespace) -> int:
     try:
         loss = None if options.loss is None else losses.by_name(options.loss)
         data = read(options.file, options.quantity)
-        data = data if options.output is None else data.select(options.output)
-        circuit = _starting_circuit(options, data)
+        circuit, data = circuit_to_fit(options, data)
         print(f"{options.file}: {data.understood or data.describe()}")
         print(f"start: {_learned(circuit)}\n")
         result = fit(circuit, data, loss, method=options.method, starts=options.starts, seed=options.seed)
@@ -125,77 +127,16 @@ def _write_results(result: Fit, options: argparse.Namespace) -> list[str]:
     return written
 
 
-def _starting_circuit(options: argparse.Namespace, data: Measurements) -> Circuit:
-    """The circuit to fit, its components where they start, the held ones held."""
-    name = options.circuit or _default_circuit(data)
-    held, start = assignments(options.fix, "--fix"), assignments(options.start, "--start")
-    _check_components(name, (*held, *start, *options.free))
-    for component in held:
-        if component in start or component in options.free:
-            other = "--start" if component in start else "--free"
-            raise OptionError(f"{component} is given to --fix and to {other}; a held component has one value")
-    circuit = _with_defaults(name, held | start, data)
-    for component, parameter in circuit.named_parameters():
-        if component in held or component in options.free:
-            parameter.requires_grad_(component not in held)
-    return circuit
-
-
-def _check_components(name: str, components: Iterable[str]) -> None:
-    """Refuse a circuit or a component that is not in the catalogue."""
-    from circuits.catalogue import component_names
-
-    known = component_names(name)
-    for component in components:
-        if component not in known:
-            raise UnknownName("component", component, known)
-
-
-def _component_values(options: argparse.Namespace) -> dict[str, Any]:
-    """The values typed after the name of a circuit."""
-    values = assignments(options.values, "value")
-    _check_components(options.circuit, values)
-    return {**values}
-
-
-def _default_circuit(data: Measurements) -> str:
-    """The only circuit in the catalogue with these outputs."""
-    from circuits.catalogue import CATALOGUE
-
-    matching = [name for name, kind in CATALOGUE.items() if kind.outputs and set(kind.outputs) == set(data.outputs)]
-    if matching:
-        return matching[0]
-    has = f"outputs {', '.join(data.outputs)}" if data.outputs else "a single output"
-    raise OptionError(
-        f"the file has {has}, which more than one circuit could give; name it with --circuit: {', '.join(CATALOGUE)}"
-    )
-
-
-def _with_defaults(name: str, values: Mapping[str, Any], data: Measurements | None = None) -> Circuit:
-    """A circuit of which nothing is left to chance: resistors at 500 Ω, corners spread over the measured range."""
-    from circuits.catalogue import make
-
-    circuit = make(name, values)
-    units = circuit.units()
-    missing = [n for n, p in circuit.named_parameters() if n not in values and p.requires_grad]
-    corners = [n for n in missing if units[n] == "Hz"]
-    low, high = (float(data.f.min()), float(data.f.max())) if data is not None else (100.0, 10e3)
-    chosen: dict[str, Any] = {n: START_OHMS for n in missing if units[n] == "Ω"}
-    for i, n in enumerate(corners):  # the upper corner is named first
-        chosen[n] = low * (high / low) ** ((len(corners) - i) / (len(corners) + 1))
-    return make(name, {**values, **chosen})
-
-
 def _learned(circuit: Circuit) -> str:
     """`R = 500 Ω` for what is fitted."""
-    return _written(circuit, [name for name, p in circuit.named_parameters() if p.requires_grad])
+    return _written(circuit, [name for name, p in circuit.named_parameters() if p.requires_grad]) or "nothing is free"
 
 
 def _written(circuit: Circuit, names: Sequence[str]) -> str:
     from circuits.notation import format
 
     units, values = circuit.units(), dict(circuit.named_parameters())
-    return ", ".join(f"{name} = {format(values[name].item(), units[name])}" for name in names) or "nothing is free"
+    return ", ".join(f"{name} = {format(values[name].item(), units[name])}" for name in names)
 
 
 # simulate
@@ -204,20 +145,15 @@ def _written(circuit: Circuit, names: Sequence[str]) -> str:
 def _simulate(options: argparse.Namespace) -> int:
     from torch import Generator
 
-    from circuits.catalogue import make
-    from circuits.data import log_grid, simulate, tones
+    from circuits.data import simulate
 
     generator = Generator().manual_seed(options.seed)
-    circuit = make(options.circuit, _component_values(options), seed=generator)
-    if options.grid is None:
-        f = tones(options.tones, options.low, options.high, generator)
-    else:
-        f = log_grid(options.grid, options.low, options.high)
+    circuit, name = circuit_to_simulate(options, generator), options.netlist or options.circuit
     quantity = options.quantity or ("led" if options.circuit == "color-organ" else "magnitude")
-    data = simulate(circuit, f, quantity, options.noise, generator)
-    components = {name: p.item() for name, p in circuit.named_parameters()}
-    data = replace(data, meta={**data.meta, "seed": options.seed, "circuit": options.circuit, "values": components})
-    said = [f"{options.circuit}: {_written(circuit, list(components))}"]
+    data = simulate(circuit, _frequencies(options, circuit, generator), quantity, options.noise, generator)
+    components = {one: circuit.get_parameter(one).item() for one in named_components(options, circuit)}
+    data = replace(data, meta={**data.meta, "seed": options.seed, "circuit": name, "values": components})
+    said = [f"{name}: {_written(circuit, list(components)) if components else 'as the netlist has it'}"]
     if options.out is not None:
         data.to_csv(options.out)
         said.append(f"{options.out}: {data.describe()}")
@@ -225,6 +161,20 @@ def _simulate(options: argparse.Namespace) -> int:
     if options.out is None:
         sys.stdout.write(_csv_text(data))
     return DONE
+
+
+def _frequencies(options: argparse.Namespace, circuit: Circuit, generator: Generator) -> Tensor:
+    """Those asked for, or those of the netlist's own `.ac`, or random tones."""
+    from circuits.data import log_grid, tones
+
+    asked = (options.tones, options.grid, options.low, options.high)
+    own = circuit.sweep() if all(one is None for one in asked) else None
+    if own is not None:
+        return own
+    low, high = (LOWEST if options.low is None else options.low), (HIGHEST if options.high is None else options.high)
+    if options.grid is not None:
+        return log_grid(options.grid, low, high)
+    return tones(options.tones or TONES, low, high, generator)
 
 
 def _csv_text(data: Measurements) -> str:
@@ -241,7 +191,7 @@ def _csv_text(data: Measurements) -> str:
 def _graph(options: argparse.Namespace) -> int:
     from circuits.views.graphs import draw_graph
 
-    circuit = _with_defaults(options.circuit, _component_values(options))
+    circuit = circuit_to_draw(options)
     graph = draw_graph(circuit, options.at, options.out, values=options.show_values, gradients=options.gradients)
     return _shown("graph", options.out, graph.dot)
 
@@ -249,7 +199,7 @@ def _graph(options: argparse.Namespace) -> int:
 def _schematic(options: argparse.Namespace) -> int:
     from circuits.views.schematics import draw_schematic
 
-    circuit = _with_defaults(options.circuit, _component_values(options))
+    circuit = circuit_to_draw(options)
     return _shown("schematic", options.out, draw_schematic(circuit, options.out).svg + "\n")
 
 

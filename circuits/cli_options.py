@@ -16,6 +16,7 @@ LOSSES = (
     "magnitude",
     "decibel",
     "complex",
+    "relative",
     "phase",
     "shifted-mse",
     "logistic-led",
@@ -29,6 +30,7 @@ MOST_POINTS = 10_000_000
 _EXAMPLES = """examples:
   circuits fit bench.csv --plot organ.png
   circuits fit sweep.csv --circuit low-pass --fix C=100n --start R=4k7 --quantity decibels
+  circuits fit bench.csv --netlist organ.cir --learn 'R*' --output 'V(low)/V(in)'
   circuits simulate low-pass R=4k7 C=100n --grid 50 --from 10 --to 100k --noise 0.01 --out sweep.csv
   circuits graph color-organ low.R=200 --at 1k --values --out graph.svg
   circuits schematic low-pass R=500 --out filter.svg
@@ -57,17 +59,38 @@ def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
-    if options.command in (
-        "simulate",
-        "graph",
-        "schematic",
-    ):  # values may stand behind options, where argparse does not look
-        options.values += [text for text in rest if "=" in text and not text.startswith("-")]
-        rest = [text for text in rest if text not in options.values]
+    asked = " ".join(["circuits", *filter(None, [options.command])])
+    if options.command in ("simulate", "graph", "schematic"):
+        rest = _sorted_words(options, rest)
     if rest:
-        asked = " ".join(["circuits", *filter(None, [options.command])])
         raise OptionError(f"cannot follow {' '.join(rest)}; see {asked} --help")
+    if options.command is not None:
+        _check_circuit(options, asked)
     return options
+
+
+def _sorted_words(options: argparse.Namespace, rest: list[str]) -> list[str]:
+    """Find the circuit and its values, which may stand behind options, where argparse does not look."""
+    if options.circuit is not None and "=" in options.circuit:
+        options.circuit, options.values = None, [options.circuit, *options.values]
+    if options.circuit is None and rest and "=" not in rest[0] and not rest[0].startswith("-"):
+        options.circuit, rest = rest[0], rest[1:]
+    values = [text for text in rest if "=" in text and not text.startswith("-")]
+    options.values += values
+    return [text for text in rest if text not in values]
+
+
+def _check_circuit(options: argparse.Namespace, asked: str) -> None:
+    """A circuit or a netlist, and not both."""
+    if options.netlist is not None and options.circuit is not None:
+        raise OptionError(f"a circuit, {options.circuit}, and --netlist {options.netlist}; give one of the two")
+    if options.command != "fit" and options.netlist is None:
+        if options.circuit is None:
+            raise OptionError(f"the following arguments are required: CIRCUIT, or --netlist FILE; see {asked} --help")
+        if options.output:
+            raise OptionError(
+                f"--output {options.output[0]} is for a netlist; {options.circuit} has outputs of its own"
+            )
 
 
 def assignments(texts: Sequence[str], where: str) -> dict[str, str]:
@@ -114,8 +137,17 @@ def _fit(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", metavar="FILE", help="a table of tones and LEDs, or of magnitudes, decibels, phases, …")
     add("--circuit", metavar="NAME", help=f"one of {', '.join(CIRCUITS)}; outputs low, band, high are a color organ")
+    add("--netlist", metavar="FILE", help="the circuit of a SPICE netlist instead; its values are where the fit starts")
+    add("--learn", metavar="R*", action="append", default=[], help="parts of the netlist to fit (may be repeated)")
     add("--quantity", metavar="NAME", help=f"which quantity of the file to fit: {', '.join(QUANTITIES)}")
-    add("--output", metavar="NAME", help="which output of the file to fit, where it has several")
+    add(
+        "--output",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="which output of the file to fit, where it has several; of a netlist what to measure, such as "
+        "V(low)/V(in), or low=V(low)/V(in) for the column low (may be repeated)",
+    )
     add("--loss", metavar="NAME", help=f"one of {', '.join(LOSSES)}; by default what the quantity calls for")
     add("--method", metavar="NAME", default="auto", help=f"one of {', '.join(METHODS)}")
     add("--fix", metavar="C=1u", action="append", default=[], help="hold a component at a value (may be repeated)")
@@ -132,10 +164,10 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     _circuit(parser)
     add = parser.add_argument
     tones = parser.add_mutually_exclusive_group()
-    tones.add_argument("--tones", metavar="N", type=_count, default=1000, help="N random tones, log-uniform; 1000")
+    tones.add_argument("--tones", metavar="N", type=_count, help="N random tones, log-uniform; 1000, or the .ac line")
     tones.add_argument("--grid", metavar="N", type=_count, help="N tones evenly spaced in log frequency instead")
-    add("--from", dest="low", metavar="HZ", type=_value("Hz"), default=1.0, help="lowest frequency; 1")
-    add("--to", dest="high", metavar="HZ", type=_value("Hz"), default=1e6, help="highest frequency; 1M")
+    add("--from", dest="low", metavar="HZ", type=_value("Hz"), help="lowest frequency; 1")
+    add("--to", dest="high", metavar="HZ", type=_value("Hz"), help="highest frequency; 1M")
     add("--quantity", metavar="NAME", help=f"one of {', '.join(QUANTITIES)}; led for a color organ, else magnitude")
     add("--noise", metavar="SIGMA", type=_value(None), default=0.0, help="standard deviation of the noise; 0")
     add("--seed", metavar="N", type=_seed, default=0, help="of everything random; 0")
@@ -156,8 +188,13 @@ def _schematic(parser: argparse.ArgumentParser) -> None:
 
 
 def _circuit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("circuit", metavar="CIRCUIT", help=f"one of {', '.join(CIRCUITS)}")
-    parser.add_argument("values", metavar="R=4k7", nargs="*", default=[], help="component values, by name")
+    add = parser.add_argument
+    add("circuit", metavar="CIRCUIT", nargs="?", help=f"one of {', '.join(CIRCUITS)}")
+    add("values", metavar="R=4k7", nargs="*", default=[], help="component values, by name")
+    add("--netlist", metavar="FILE", help="the circuit of a SPICE netlist instead of CIRCUIT")
+    add(
+        "--output", metavar="V(a)", action="append", default=[], help="what to measure in the netlist (may be repeated)"
+    )
 
 
 def _value(unit: str | None) -> Callable[[str], float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, TypeAlias
 
@@ -22,7 +22,9 @@ class Component:
     """A kind of component.
 
     `unit` is its SI unit, `low` to `high` the range in which a value left out is drawn (uniformly in its
-    logarithm), and `learn` says whether it moves in a fit unless told otherwise.
+    logarithm), and `learn` says whether it moves in a fit unless told otherwise. A fit moves what is `positive` as a
+    logarithm and anything else, such as the gain of an amplifier that may invert, as it is, within `bounds`, where
+    either end may be None. `tolerance` is how far a part is from its value, relative, where that is known.
 
     >>> FARAD
     Component(unit='F', low=1e-09, high=0.0001, learn=False)
@@ -32,6 +34,27 @@ class Component:
     low: float
     high: float
     learn: bool = True
+    positive: bool = field(default=True, repr=False)
+    bounds: tuple[float | None, float | None] = field(default=(None, None), repr=False)
+    tolerance: float | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A part in its place: the letter of its kind as SPICE has it, its name, its nodes, and what belongs to it.
+
+    `components` are the dotted names of the circuit's components in it, by role; `value` is what there is to say of a
+    part whose value is no component of its own.
+
+    >>> Placed("R", "R1", ("in", "out"), {"": "R1"})
+    Placed(letter='R', name='R1', nodes=('in', 'out'), components={'': 'R1'}, value='')
+    """
+
+    letter: str
+    name: str
+    nodes: tuple[str, ...]
+    components: Mapping[str, str]
+    value: str = ""
 
 
 OHM = Component("Ω", 1.0, 100e3)
@@ -56,7 +79,7 @@ def make_parameters(
     given, or float64.
 
     Raises:
-        ComponentError: a value that is not positive and finite, or no number at all.
+        ComponentError: a value that is not finite, or not positive where it has to be, or no number at all.
         ShapeError: shapes that do not broadcast.
         UnknownName: a value for a component that is not there.
 
@@ -150,7 +173,7 @@ def _parameter(
     device: torch.device,
 ) -> nn.Parameter:
     """The checked value as a parameter of this shape, dtype and device; a Parameter stays itself."""
-    _check_positive(name, value, kind.unit)
+    check_value(name, value, kind)
     if isinstance(value, nn.Parameter):
         if value.dtype != dtype or value.device.type != device.type:
             raise ComponentError(
@@ -159,7 +182,7 @@ def _parameter(
             )
         return value
     value = value.detach().to(dtype=dtype, device=device)
-    _check_positive(name, value, kind.unit, f" that {dtype} can hold")
+    check_value(name, value, kind, f" that {dtype} can hold")
     if batch:
         value = _expand(name, value, batch)
     return nn.Parameter(value.clone(memory_format=torch.contiguous_format), requires_grad=kind.learn)
@@ -175,11 +198,22 @@ def _expand(name: str, value: Tensor, batch: tuple[int, ...]) -> Tensor:
         ) from None
 
 
-def _check_positive(name: str, value: Tensor, unit: str, more: str = "") -> None:
-    wrong = value[~(torch.isfinite(value) & (value > 0))]
+def check_value(name: str, value: Tensor, kind: Component, more: str = "") -> None:
+    """Refuse a value that the component cannot have.
+
+    Raises:
+        ComponentError: one that is not finite, or not positive where it has to be.
+
+    >>> check_value("R", torch.tensor(-1.0), OHM)
+    Traceback (most recent call last):
+    circuits.errors.ComponentError: R = -1 Ω; expected a positive, finite value in Ω
+    """
+    fine = torch.isfinite(value)
+    wrong = value[~(fine & (value > 0) if kind.positive else fine)]
     if wrong.numel():
-        given = f"{wrong[0].item():g}{_in(unit, ' ')}"
-        raise ComponentError(f"{name} = {given}; expected a positive, finite value{_in(unit)}{more}")
+        given = f"{wrong[0].item():g}{_in(kind.unit, ' ')}"
+        expected = "positive, finite" if kind.positive else "finite"
+        raise ComponentError(f"{name} = {given}; expected a {expected} value{_in(kind.unit)}{more}")
 
 
 def _in(unit: str, before: str = " in ") -> str:

@@ -11,7 +11,7 @@ from losses.led import HALF_POWER, SHARPENING, HingeLed, LedLoss, LogisticLed, S
 from losses.loss import Loss
 from losses.names import NAMES, Scalar, as_loss, by_name
 from losses.prior import Prior
-from losses.regression import Complex, Decibel, LeastSquares, Magnitude, Phase, Squared
+from losses.regression import Complex, Decibel, LeastSquares, Magnitude, Phase, Relative, Squared
 from losses.robust import Cauchy, Huber
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Magnitude",
     "Phase",
     "Prior",
+    "Relative",
     "Scalar",
     "Scaled",
     "ShiftedMSE",

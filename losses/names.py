@@ -12,13 +12,14 @@ from losses.hard_led import HardLed
 from losses.led import HingeLed, LogisticLed, ShiftedMSE
 from losses.loss import Loss
 from losses.prior import Prior
-from losses.regression import Complex, Decibel, Magnitude, Phase, Squared
+from losses.regression import Complex, Decibel, Magnitude, Phase, Relative, Squared
 
 _BY_NAME = {
     "squared": Squared,
     "magnitude": Magnitude,
     "decibel": Decibel,
     "complex": Complex,
+    "relative": Relative,
     "phase": Phase,
     "shifted-mse": ShiftedMSE,
     "logistic-led": LogisticLed,

@@ -65,6 +65,11 @@ class LeastSquares(Loss):
         """The inverse variances given in place of sigma, or None."""
         return self._weights
 
+    @property
+    def is_even(self) -> bool:
+        """Whether all points weigh alike."""
+        return not self._weighted
+
     def difference(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return prediction − target, the one thing that members of the family see differently."""
         return prediction - target
@@ -155,6 +160,39 @@ class Complex(LeastSquares):
     quantity = "response"
 
 
+class Relative(LeastSquares):
+    """Squared distance of two complex responses relative to what was measured, |p − t|²/|t|²: modulus weighting.
+
+    Impedances span decades, and an instrument is off by so many percent of each. `sigma` is relative: 0.01 is 1 % of
+    the modulus, in the real and in the imaginary part. Measurements that bring a σ of their own are weighted by that
+    instead. A target of zero counts for nothing.
+
+    >>> Relative(sigma=0.01)(torch.tensor([101.0 + 0.0j, 2.02 + 0.0j]), torch.tensor([100.0 + 0.0j, 2.0 + 0.0j]))
+    tensor(1.0000)
+    """
+
+    quantity = "response"
+
+    def residuals(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return √w·(p − t)/|t|."""
+        return super().residuals(prediction, target) * _one_over(target)
+
+    def quadratic(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor | float]:
+        """Return d = 2w·(p − t)/|t|² and c = 2w/|t|²."""
+        slope, curvature = super().quadratic(prediction, target)
+        weight = _one_over(target).square()
+        return slope * weight, weight * curvature
+
+    def with_sigma(self, sigma: Tensor | float | None) -> LeastSquares:
+        """Return `Complex` with this σ, the measurement's own, unless this loss has a sigma or weights."""
+        return self if sigma is None or self._weighted else Complex(sigma)
+
+    @property
+    def is_even(self) -> bool:
+        """Never: every point has a weight of its own."""
+        return False
+
+
 class Phase(LeastSquares):
     """Squared difference of two phases in degrees, taken the short way round: within [−180, 180).
 
@@ -169,6 +207,12 @@ class Phase(LeastSquares):
         turn = prediction - target
         # Not remainder(turn + 180) − 180: that rounds small differences to the grid of 180.
         return turn - 360.0 * torch.floor((turn + 180.0) / 360.0)
+
+
+def _one_over(target: Tensor) -> Tensor:
+    """1/|t|, and zero where the target is."""
+    size = target.abs()
+    return torch.where(size > 0, 1 / torch.where(size > 0, size, 1.0), 0.0)
 
 
 def _shown(value: Tensor) -> str:

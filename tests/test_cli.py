@@ -365,7 +365,7 @@ def test_help_and_version_are_status_0(arguments, run):
 def test_the_examples_in_the_help_are_understood():
     lines = re.findall(r"^  circuits (.*)$", cli_options._EXAMPLES, re.M)
     commands = [cli_options.read_options(line.split()).command for line in lines]
-    assert commands == ["fit", "fit", "simulate", "graph", "schematic"]
+    assert commands == ["fit", "fit", "fit", "simulate", "graph", "schematic"]
 
 
 # the process

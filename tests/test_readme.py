@@ -16,7 +16,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 def test_python_blocks_run_one_after_the_other(tmp_path, monkeypatch):
     if shutil.which("dot") is None:
         pytest.skip("Graphviz is not installed: the README saves a graph as SVG")
-    shutil.copytree(ROOT / "examples" / "data", tmp_path / "examples" / "data")
+    for folder in ("data", "netlists"):
+        shutil.copytree(ROOT / "examples" / folder, tmp_path / "examples" / folder)
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
     assert len(blocks) >= 3

@@ -11,6 +11,9 @@ from circuits.circuit import Circuit
 from circuits.fitting.learnable import Learnable
 from circuits.notation import format as engineering
 
+MOST_HELD = 8
+"""Components that are listed as held; of more the number is said."""
+
 
 def corner_slopes(circuit: Circuit, learnable: Learnable, values: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """Every corner frequency in hertz, by dotted name, with its derivatives by the fitted values `(boards, p)`.
@@ -40,15 +43,16 @@ def corner_slopes(circuit: Circuit, learnable: Learnable, values: Tensor) -> dic
 
 
 def held_fixed(circuit: Circuit, moved: Sequence[str]) -> tuple[str, ...]:
-    """The components that are not among those that moved, with their values.
+    """The components that are not among those that moved, with their values, the first `MOST_HELD` of them.
 
     >>> from circuits.filters import BandPass
     >>> held_fixed(BandPass(100.0, 200.0), ["R_low", "R_high"])
     ('C_low, C_high = 1 µF',)
     """
     units, held = circuit.units(), {}
-    for name, parameter in circuit.named_parameters(remove_duplicate=False):
-        if name not in moved:
-            text = engineering(parameter.item(), units[name]) if parameter.numel() == 1 else "one value a board"
-            held.setdefault(text, []).append(name)
-    return tuple(f"{', '.join(names)} = {text}" for text, names in held.items())
+    still = [(n, p) for n, p in circuit.named_parameters(remove_duplicate=False) if n not in moved]
+    for name, parameter in still[:MOST_HELD]:
+        text = engineering(parameter.item(), units[name]) if parameter.numel() == 1 else "one value a board"
+        held.setdefault(text, []).append(name)
+    more = (f"and {len(still) - MOST_HELD} more",) if len(still) > MOST_HELD else ()
+    return (*(f"{', '.join(names)} = {text}" for text, names in held.items()), *more)

@@ -146,7 +146,8 @@ def judge(
     lonely = [i for i in range(len(mixed)) if _alone_in_null(null, i)]
     invisible = tuple(names[mixed[i]] for i in lonely) + tuple(n for n, f in zip(names, flat, strict=True) if f)
     keep = [i for i in range(len(mixed)) if i not in lonely]
-    if not units:  # products are for values that cannot be zero or negative; elsewhere the names have to do
+    # products are for values that are not zero or negative; elsewhere the names have to do
+    if not units or bool((values[mixed[keep]] <= 0).any()):
         return Identifiability(determined, (), invisible, tuple(names[mixed[i]] for i in keep))
     together = []
     for row in _row_space(null[keep]):

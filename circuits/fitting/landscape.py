@@ -128,10 +128,10 @@ def _axes(problem: Problem, values: Tensor, names: Sequence[str], grids: Any) ->
     if len(grids) != len(names):
         raise OptionError(f"{len(grids)} grids for {len(names)} components; expected one list of values for each")
     axes = [torch.as_tensor(grid, dtype=values.dtype, device=values.device).reshape(-1) for grid in grids]
-    is_circuit = isinstance(problem.model, CircuitModel)
     for name, axis in zip(names, axes, strict=True):
-        if len(axis) == 0 or not bool((torch.isfinite(axis) & ((axis > 0) | (not is_circuit))).all()):
-            raise OptionError(f"the grid of {name} expects {'positive, ' * is_circuit}finite values, at least one")
+        is_positive = problem.model.is_positive(column_of(problem, name))
+        if len(axis) == 0 or not bool((torch.isfinite(axis) & ((axis > 0) | (not is_positive))).all()):
+            raise OptionError(f"the grid of {name} expects {'positive, ' * is_positive}finite values, at least one")
     return axes
 
 

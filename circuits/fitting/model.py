@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from circuits.circuit import Circuit
+from circuits.component import Component
 from circuits.errors import ShapeError
 from circuits.fitting.jacobian import module_jacobian
 from circuits.fitting.learnable import Learnable
@@ -43,6 +44,15 @@ class Model(ABC):
     @abstractmethod
     def joined(self, slopes: Sequence[Tensor | None], values: Tensor) -> Tensor:
         """One tensor a parameter as a table like `values`; None stands for zeros. The inverse of `tensors`."""
+
+    @property
+    def kinds(self) -> tuple[Component | None, ...]:
+        """What each value is, where a circuit says so."""
+        return (None,) * len(self.names)
+
+    def is_positive(self, column: int) -> bool:
+        """Whether a value has to stay above zero."""
+        return False
 
     @property
     def has_slopes(self) -> bool:
@@ -86,6 +96,15 @@ class CircuitModel(Model):
         """The same circuit with only some of the boards."""
         f = self.f if self.f.ndim == 1 else self.f[rows]
         return replace(self, f=f, batch=(len(rows),), held=tuple(tensor[rows] for tensor in self.held))
+
+    @cached_property
+    def kinds(self) -> tuple[Component | None, ...]:
+        known = self.circuit.kinds()
+        return tuple(known.get(name) for name in self.names)
+
+    def is_positive(self, column: int) -> bool:
+        kind = self.kinds[column]
+        return kind is None or kind.positive
 
     @cached_property
     def has_slopes(self) -> bool:

@@ -110,7 +110,7 @@ class Problem:
     def spread(self) -> Tensor:
         """Loss of the best constant prediction, `(boards or 1,)`: how much there is to explain."""
         loss = self.active_loss
-        if self.present is None and isinstance(loss, LeastSquares) and loss.sigma is None and loss.weights is None:
+        if self.present is None and isinstance(loss, LeastSquares) and loss.is_even:
             return self.target.flatten(1).var(-1, correction=0)
         if self.present is None:
             constant = self.target.flatten(1).mean(-1).view(-1, *[1] * (self.target.ndim - 1)).expand(self.target.shape)

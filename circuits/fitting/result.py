@@ -79,8 +79,8 @@ class Fit(Shown):
 
     @property
     def model_name(self) -> str:
-        """The class of what was fitted."""
-        return type(self.circuit).__name__
+        """What the circuit calls itself, or the class of a plain module."""
+        return self.circuit.title if isinstance(self.circuit, Circuit) else type(self.circuit).__name__
 
     @property
     def units(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import losses
 from circuits.circuit import Circuit
+from circuits.component import Component
 from circuits.data.measurements import Measurements
 from circuits.errors import ComponentError, DataError, OptionError, ShapeError, UnknownName
 from circuits.fitting.coordinates import Coordinates
@@ -112,12 +113,18 @@ def _fixed_value(module: nn.Module, name: str, parameter: nn.Parameter, value: A
         shapes = f"{tuple(table.shape)}; expected {tuple(parameter.shape)}"
         raise ShapeError(f"fixed {name} has shape {shapes}, or one number")
     table = table.reshape(parameter.shape) if table.numel() == parameter.numel() else table.expand(parameter.shape)
-    fine = torch.isfinite(table) & ((table > 0) if isinstance(module, Circuit) else torch.isfinite(table))
+    is_positive = isinstance(module, Circuit) and _is_positive(module.kinds(), name)
+    fine = torch.isfinite(table) & ((table > 0) if is_positive else torch.isfinite(table))
     if not bool(fine.all()):
         wrong = float(table[~fine].reshape(-1)[0])
-        kind = "a positive, finite value" if isinstance(module, Circuit) else "a finite value"
+        kind = "a positive, finite value" if is_positive else "a finite value"
         raise ComponentError(f"fixed {name} = {wrong:g}; expected {kind}")
     return table
+
+
+def _is_positive(kinds: Mapping[str, Component], name: str) -> bool:
+    """Whether a component of a circuit has to stay above zero."""
+    return name not in kinds or kinds[name].positive
 
 
 def _check_data(data: Any) -> None:
@@ -129,13 +136,14 @@ def _check_data(data: Any) -> None:
 
 
 def _check_finite(module: nn.Module, learnable: Learnable) -> None:
+    kinds = module.kinds() if isinstance(module, Circuit) else {}
     for name, parameter in zip(learnable.leaders, learnable.parameters, strict=True):
         if not parameter.is_floating_point():
             raise ComponentError(f"{name} holds {parameter.dtype}; expected real floating-point numbers to learn")
         lowest, highest = (float(end) for end in torch.aminmax(parameter.detach()))
         if not (math.isfinite(lowest) and math.isfinite(highest)):
             raise ComponentError(f"{name} starts at NaN or infinity; give it a finite value before the fit")
-        if isinstance(module, Circuit) and not lowest > 0:
+        if isinstance(module, Circuit) and _is_positive(kinds, name) and not lowest > 0:
             raise ComponentError(f"{name} starts at {lowest:g}; expected a positive value before the fit")
 
 
@@ -190,7 +198,7 @@ def _matching_outputs(circuit: Circuit, data: Measurements) -> Measurements:
     if expected and given and set(given) <= set(expected):
         return _with_missing(data, expected)
     raise ShapeError(
-        f"{type(circuit).__name__} has {_outputs(expected)} and the data {_outputs(given)}; "
+        f"{circuit.title} has {_outputs(expected)} and the data {_outputs(given)}; "
         "choose the matching outputs with data.select(...)"
     )
 
@@ -305,19 +313,23 @@ def _check_priors(loss: losses.Loss, model: Model, sigma: Tensor | None) -> None
 
 
 def make_coordinates(model: Model, how: How, bounds: Bounds) -> Coordinates:
-    """Which values move as logarithms, and between which bounds.
+    """Which values move as logarithms, and between which bounds: those given, or else those of the components.
 
     Raises:
         OptionError: an unknown kind of coordinates, or a logarithm of a value that is not positive.
         UnknownName: a name that is not learned.
     """
     default = "log" if isinstance(model, CircuitModel) else "linear"
-    if how is None and not bounds:
+    own = [(name, kind) for name, kind in zip(model.names, model.kinds, strict=True) if kind is not None]
+    signed = [name for name, kind in own if not kind.positive]
+    bounds = {name: kind.bounds for name, kind in own if kind.bounds != (None, None)} | dict(bounds or {})
+    if how is None and not bounds and not signed:
         return Coordinates(default == "log")
     if how is not None and not isinstance(how, (str, Mapping)):
         raise OptionError(f"coordinates={how!r}; expected 'log', 'linear' or a mapping from name to either")
     by_name = how if isinstance(how, Mapping) else {}
     kinds = dict.fromkeys(model.names, how if isinstance(how, str) else default)
+    kinds.update(dict.fromkeys([] if isinstance(how, str) else signed, "linear"))
     for name, kind in by_name.items():
         kinds.update(dict.fromkeys(_elements(model, name), kind))
     for kind in kinds.values():

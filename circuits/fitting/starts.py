@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 import torch
 from torch import Tensor
 
-from circuits.circuit import Circuit
-from circuits.component import Component
 from circuits.errors import ComponentError, OptionError, UnknownName
-from circuits.fitting.model import CircuitModel
 from circuits.fitting.problem import Problem
 
 Starts = int | Sequence[Mapping[str, float]] | None
@@ -62,9 +58,12 @@ def _given(problem: Problem, x: Tensor, values: Mapping[str, float]) -> Tensor:
     for name, value in values.items():
         if name not in problem.model.names:
             raise UnknownName("learnable component", name, problem.model.names)
-        if not math.isfinite(value) or (isinstance(problem.model, CircuitModel) and value <= 0):
-            raise ComponentError(f"a start at {name} = {value:g}; expected a positive, finite value")
-        table[:, problem.model.names.index(name)] = float(value)
+        column = problem.model.names.index(name)
+        is_positive = problem.model.is_positive(column)
+        if not math.isfinite(value) or (is_positive and value <= 0):
+            expected = "positive, finite" if is_positive else "finite"
+            raise ComponentError(f"a start at {name} = {value:g}; expected a {expected} value")
+        table[:, column] = float(value)
     return problem.coordinates.clip(problem.coordinates.from_values(table))
 
 
@@ -73,9 +72,8 @@ def _ranges(problem: Problem, x: Tensor) -> tuple[Tensor, Tensor]:
     log = torch.as_tensor(problem.coordinates.log, device=x.device).expand(x.shape[1])
     wide = torch.where(log, torch.full_like(x, SPREAD), 3 * x.abs() + 1)
     low, high = x - wide, x + wide
-    if isinstance(problem.model, CircuitModel):
-        parts = component_ranges(problem.model)
-        for i, part in enumerate(parts):
+    for i, part in enumerate(problem.model.kinds):
+        if part is not None:
             ends = torch.tensor([[part.low], [part.high]], dtype=x.dtype, device=x.device)
             ends = ends.log() if bool(log[i]) else ends
             low[:, i], high[:, i] = ends[0], ends[1]
@@ -83,12 +81,3 @@ def _ranges(problem: Problem, x: Tensor) -> tuple[Tensor, Tensor]:
     if lowest is not None and highest is not None:
         low, high = torch.where(lowest.isfinite(), lowest, low), torch.where(highest.isfinite(), highest, high)
     return low, high
-
-
-def component_ranges(model: CircuitModel) -> list[Component]:
-    """The kind of every learned component, by the circuit that holds it."""
-    kinds = []
-    for name in model.names:
-        owner, _, key = name.rpartition(".")
-        kinds.append(cast(Circuit, model.circuit.get_submodule(owner)).components[key])
-    return kinds

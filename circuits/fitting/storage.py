@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.catalogue import CATALOGUE, make
+from circuits.catalogue import CATALOGUE, make, make_again
 from circuits.circuit import Circuit
 from circuits.errors import DataError, OhmgradError
 from circuits.files import replace_file
@@ -71,7 +71,8 @@ def to_plain(fit: Fit | SavedFit) -> dict[str, Any]:
 def load_fit(path: str | os.PathLike[str]) -> SavedFit:
     """Read a fit that `Fit.save` wrote.
 
-    The circuit is rebuilt with its fitted values if its class is in the catalogue, and is None otherwise.
+    The circuit is rebuilt with its fitted values if its class is in the catalogue or it came from a netlist, and is
+    None otherwise.
 
     Raises:
         DataError: no such file, or not a fit.
@@ -143,6 +144,7 @@ def _circuit(circuit: torch.nn.Module) -> dict[str, Any]:
     return {
         "class": type(circuit).__name__,
         "catalogue": kind if isinstance(circuit, Circuit) else None,
+        "recipe": circuit.recipe() if isinstance(circuit, Circuit) else None,
         "components": _tensors({name: p.detach() for name, p in parameters.items()}),
         "learnable": [name for name, p in parameters.items() if p.requires_grad],
         "dtype": str(next(iter(parameters.values())).dtype).removeprefix("torch."),
@@ -150,10 +152,15 @@ def _circuit(circuit: torch.nn.Module) -> dict[str, Any]:
 
 
 def _rebuilt(plain: dict[str, Any]) -> Circuit | None:
-    if plain["catalogue"] is None:
-        return None
+    recipe = plain.get("recipe")  # files of before there were netlists have none
     dtype = getattr(torch, plain["dtype"])
-    circuit = make(plain["catalogue"], {n: _tensor(v).to(dtype) for n, v in plain["components"].items()})
+    values = {n: _tensor(v).to(dtype) for n, v in plain["components"].items()}
+    if recipe is not None:
+        circuit = make_again(recipe, values)
+    elif plain["catalogue"] is not None:
+        circuit = make(plain["catalogue"], values)
+    else:
+        return None
     for name, parameter in circuit.named_parameters(remove_duplicate=False):
         parameter.requires_grad_(name in plain["learnable"])
     return circuit

@@ -86,7 +86,7 @@ def written(value: float, error: float, unit: str, otherwise: str) -> str:
     """A value with its error, or without one and with the reason."""
     if unit and 0 < value < error < math.inf:
         return f"{engineering(value, unit)} (hardly determined: ± {100 * error / value:.2g} %)"
-    if math.isfinite(error) and error > 0 and (not unit or value > 0):
+    if math.isfinite(error) and error > 0:
         return format_with_error(value, error, unit) if unit else f"{_digits(value, error)} ± {error:.2g}"
     shown = engineering(value, unit) if unit else f"{value:.9g}"
     if error == 0:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from circuits.views.playback import Replay, replay
     from circuits.views.response import plot_response
     from circuits.views.schematics import Schematic, draw_schematic
+    from circuits.views.sensitivity import plot_sensitivities
     from circuits.views.style import shade_band
 
 _HOME = {
@@ -23,6 +24,7 @@ _HOME = {
     "circuits.views.contributions": ("plot_contributions",),
     "circuits.views.response": ("plot_response",),
     "circuits.views.schematics": ("Schematic", "draw_schematic"),
+    "circuits.views.sensitivity": ("plot_sensitivities",),
     "circuits.views.style": ("shade_band",),
     "circuits.views.loss_surface": ("plot_loss_surface",),
     "circuits.views.history": ("plot_history",),
@@ -41,6 +43,7 @@ __all__ = [
     "plot_history",
     "plot_loss_surface",
     "plot_response",
+    "plot_sensitivities",
     "replay",
     "shade_band",
 ]

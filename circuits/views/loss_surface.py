@@ -23,7 +23,6 @@ from circuits.errors import OptionError
 from circuits.files import replace_file
 from circuits.fitting.landscape import columns_of, loss_over
 from circuits.fitting.minima import floor_of, grid_minima, is_open
-from circuits.fitting.model import CircuitModel
 from circuits.fitting.result import Fit
 from circuits.fitting.saved import SavedFit
 from circuits.notation import format as engineering
@@ -143,10 +142,11 @@ def surface_of(
     walked = None if fit.history is None else fit.history.values[:, board].numpy(force=True)
     path = None if walked is None else walked[:, columns]
     is_log = _is_log(scale, end, path, chosen)
-    is_circuit = isinstance(problem.model, CircuitModel)
+    positive = [problem.model.is_positive(column) for column in columns]
     count = _checked_points(points, len(chosen))
     grids = tuple(
-        _grid(end[i], None if path is None else path[:, i], count, span, is_log, is_circuit) for i in range(len(chosen))
+        _grid(end[i], None if path is None else path[:, i], count, span, is_log, positive[i])
+        for i in range(len(chosen))
     )
     loss = loss_over(problem, x, chosen, grids).numpy(force=True)
     found = grid_minima(loss)
@@ -184,7 +184,7 @@ def _checked_points(points: int | None, dimensions: int) -> int:
     return points
 
 
-def _grid(end: float, path: Array | None, count: int, span: float | None, is_log: bool, is_circuit: bool) -> Array:
+def _grid(end: float, path: Array | None, count: int, span: float | None, is_log: bool, is_positive: bool) -> Array:
     """Values along an axis: the whole path with some room, or what the span asks for."""
     if span is not None:
         if isinstance(span, bool) or not isinstance(span, (int, float)) or not 1 < span < math.inf:
@@ -199,7 +199,7 @@ def _grid(end: float, path: Array | None, count: int, span: float | None, is_log
     reach = max(np.ptp(seen), 0.6 * abs(end), 1e-12)
     low, high = min(seen.min(), end - reach / 2), max(seen.max(), end + reach / 2)
     low, high = low - 0.06 * (high - low), high + 0.06 * (high - low)
-    return np.linspace(max(low, high / 1000) if is_circuit else low, high, count)
+    return np.linspace(max(low, high / 1000) if is_positive else low, high, count)
 
 
 def _refined(problem: Any, x: torch.Tensor, names: Sequence[str], grids: Sequence[Array], at: Any, is_log: bool) -> Any:
@@ -221,7 +221,7 @@ def _heights(fit: Fit, problem: Any, x: torch.Tensor, names: Sequence[str], path
         heights = fit.history.loss[:, board].numpy(force=True).copy()
         heights[: fit.history.walks[-1][0]] = np.nan  # earlier stages walked another loss
         return heights
-    usable = np.isfinite(path[:, 0]) & ((path[:, 0] > 0) | (not isinstance(problem.model, CircuitModel)))
+    usable = np.isfinite(path[:, 0]) & ((path[:, 0] > 0) | (not problem.model.is_positive(0)))
     heights = np.full(len(path), np.nan)
     shown = thinned(path[:, 0])
     shown = shown[usable[shown]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from circuits.views.scene import Corner, Scene, scene_of
 FORMATS = ("png", "svg", "pdf")
 DOTS_PER_INCH = 200
 """Of a saved picture; 9 inches are shown at half that, 900 pixels wide."""
+
+TITLE = 84
+"""Letters of a title that stand in a line."""
 
 
 class Picture(Figure):
@@ -150,7 +154,7 @@ def _finish(figure: Figure, panels: list[Any], scene: Scene, corners_of: Callabl
     figure.align_ylabels(panels)
     figure.legend(
         handles=_legend_rows(scene),
-        title=scene.title,
+        title=textwrap.fill(scene.title, TITLE),
         alignment="left",
         loc="outside upper left",
         fontsize=10.5,

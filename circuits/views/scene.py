@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
@@ -26,6 +27,9 @@ from losses import HALF_POWER
 Array: TypeAlias = "np.ndarray[Any, Any]"
 POINTS = 1200
 """Frequencies of a drawn curve: enough for every pixel of a wide picture."""
+
+LINE = 100
+"""Letters of a line under the title, about as many as a picture is wide."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +117,13 @@ def _of_measurements(data: Measurements, board: int) -> Scene:
 
 
 def _of_circuit(circuit: Circuit, board: int) -> Scene:
-    """A Bode plot, two decades beyond the outermost corners."""
+    """A Bode plot over what the circuit says is worth seeing, or two decades beyond the outermost corners."""
     with torch.no_grad():
         corners = {name: (f, None) for name, f in circuit.cutoffs().items()}
     outputs = circuit.outputs or ("",)
     marks = _corners(corners, outputs, board)
     ends = [mark.hertz for mark in marks] or [1e3]
-    grid = log_grid(POINTS, min(ends) / 100, max(ends) * 100)
+    grid = log_grid(POINTS, *(circuit.span() or (min(ends) / 100, max(ends) * 100)))
     with torch.no_grad():
         values = circuit.predict(grid, "response")
     values = values.reshape(-1, len(outputs), POINTS)
@@ -127,7 +131,7 @@ def _of_circuit(circuit: Circuit, board: int) -> Scene:
     units = circuit.units()
     parts = dict(circuit.named_parameters(remove_duplicate=False))
     texts = {name: engineering(part_of(circuit, parts[name], board), unit) for name, unit in units.items()}
-    name = in_words(type(circuit).__name__)
+    name = in_words(circuit.title)
     return Scene(name, "response", outputs, None, curve, None, marks, _by_output(texts, outputs))
 
 
@@ -141,9 +145,9 @@ def _of_fit(fit: Fit, circuit: Circuit, board: int) -> Scene:
     ends = (fit.end, fit.start)
     curve, start = (_curve(problem, x[board : board + 1], grid, observed.f, outputs) for x in ends)
     led = led_term(problem.loss)
-    title = f"{in_words(type(circuit).__name__)}: {fit.misfit}"
+    title = f"{in_words(circuit.title)}: {fit.misfit}"
     if fit.batch_shape:
-        title = f"{in_words(type(circuit).__name__)}, board {board}: {fit.misfit[board]}"
+        title = f"{in_words(circuit.title)}, board {board}: {fit.misfit[board]}"
     return Scene(
         title,
         model.quantity,
@@ -227,28 +231,41 @@ def _notes(fit: Fit | SavedFit, outputs: Sequence[str], board: int) -> tuple[str
 
 
 def _by_output(texts: Mapping[str, str], outputs: Sequence[str]) -> tuple[str, ...]:
-    """One text for each output, of its own components; those of one value together.
+    """One text for each output, of its own components; those of one value together, as many as fit into a line.
+
+    Where no output has components of its own, the first one tells all.
 
     >>> _by_output({"low.R": "2 Ω", "band.C_low": "1 µF", "band.C_high": "1 µF"}, ("low", "band"))
     ('R = 2 Ω', 'C_low = C_high = 1 µF')
+    >>> _by_output({"R1": "2 Ω"}, ("low", "band"))
+    ('R1 = 2 Ω', '')
     """
     rows = []
+    has_own = any(name.startswith(f"{output}.") for name in texts for output in outputs)
     for output in outputs:
-        stem = f"{output}." if output else ""
+        stem = f"{output}." if output and has_own else ""
         names: dict[str, list[str]] = {}
         for name, text in texts.items():
-            if name.startswith(stem):
+            if name.startswith(stem) and (has_own or output == outputs[0]):
                 names.setdefault(text, []).append(name.removeprefix(stem))
-        rows.append(", ".join(f"{' = '.join(group)} = {text}" for text, group in names.items()))
+        rows.append(_line([f"{' = '.join(group)} = {text}" for text, group in names.items()]))
     return tuple(rows)
 
 
-def in_words(kind: str) -> str:
-    """The name of a class as a title has it.
+def _line(parts: Sequence[str]) -> str:
+    """Parts in a row, as many as a line holds."""
+    shown = [part for i, part in enumerate(parts) if i == 0 or len(", ".join(parts[: i + 1])) <= LINE]
+    return ", ".join(shown) + (", …" if len(shown) < len(parts) else "")
 
-    >>> in_words("ColorOrgan"), in_words("LowPass")
-    ('Color organ', 'Low-pass')
+
+def in_words(kind: str) -> str:
+    """The name of a class as a title has it; what is written for people stays as it is.
+
+    >>> in_words("ColorOrgan"), in_words("LowPass"), in_words("RC dummy cell")
+    ('Color organ', 'Low-pass', 'RC dummy cell')
     """
+    if re.fullmatch("(?:[A-Z][a-z0-9]+)+", kind) is None:
+        return kind
     words = "".join(f" {letter}" if letter.isupper() else letter for letter in kind)
     return words.strip().capitalize().replace(" pass", "-pass")
 

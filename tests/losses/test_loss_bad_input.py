@@ -22,6 +22,7 @@ from losses import (
     Magnitude,
     Phase,
     Prior,
+    Relative,
     Scalar,
     ShiftedMSE,
     Squared,
@@ -88,7 +89,7 @@ BAD = [
     (lambda: HardLed().quadratic(P, T), "has no Gauss-Newton curvature"),
     (
         lambda: by_name("magnitud"),
-        "no loss 'magnitud'; known: squared, magnitude, decibel, complex, phase, shifted",
+        "no loss 'magnitud'; known: squared, magnitude, decibel, complex, relative, phase, shifted",
     ),
     (lambda: as_loss(None), "the loss is None; expected one of losses"),
     (lambda: as_loss("magnitude"), "the loss is 'magnitude'"),
@@ -129,7 +130,7 @@ def test_only_losses_and_priors_are_added(other):
 
 
 def test_every_name_makes_its_loss():
-    kinds = [Squared, Magnitude, Decibel, Complex, Phase, ShiftedMSE, LogisticLed, HingeLed, HardLed]
+    kinds = [Squared, Magnitude, Decibel, Complex, Relative, Phase, ShiftedMSE, LogisticLed, HingeLed, HardLed]
     assert [type(by_name(name)) for name in losses.NAMES] == kinds
     assert by_name("magnitude") is not by_name("magnitude")
 

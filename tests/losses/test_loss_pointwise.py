@@ -22,6 +22,7 @@ from losses import (
     Magnitude,
     Phase,
     Prior,
+    Relative,
     ShiftedMSE,
     Squared,
 )
@@ -36,6 +37,8 @@ LOSSES = {
     "decibel-weights": Decibel(weights=SIGMA),
     "complex": Complex(),
     "complex-sigmas": Complex(sigma=SIGMA),
+    "relative": Relative(),
+    "relative-sigmas": Relative(sigma=0.1 * SIGMA),
     "phase": Phase(),
     "phase-sigmas": Phase(sigma=10 * SIGMA),
     "shifted-mse": ShiftedMSE(),

@@ -19,6 +19,7 @@ from losses import (
     LogisticLed,
     Magnitude,
     Phase,
+    Relative,
     ShiftedMSE,
     Squared,
 )
@@ -54,6 +55,24 @@ def test_residuals_square_to_the_loss():
 def test_complex_is_the_squared_distance():
     z, y = torch.polar(P, 9 * T), torch.polar(T, 5 * P)
     close(Complex(sigma=0.5).pointwise(z, y), np.abs(z.numpy() - y.numpy()) ** 2 / 0.25)
+
+
+def test_relative_is_the_squared_distance_by_the_modulus_of_what_was_measured():
+    z, y = torch.polar(P, 9 * T), torch.polar(T, 5 * P)
+    close(Relative().pointwise(z, y), np.abs(z.numpy() - y.numpy()) ** 2 / np.abs(y.numpy()) ** 2)
+    close(Relative().pointwise(z * y, y), np.abs(z.numpy() - 1) ** 2)
+    weighed = Complex(sigma=0.02 * y.abs())
+    close(Relative(sigma=0.02).pointwise(z, y), weighed.pointwise(z, y))
+    for mine, theirs in zip(Relative(sigma=0.02).quadratic(z, y), weighed.quadratic(z, y), strict=True):
+        close(mine, theirs)
+
+
+def test_relative_ignores_a_target_of_zero_and_yields_to_a_sigma_that_was_measured():
+    z, y = torch.tensor([1.0 + 1.0j, 3.0 + 0.0j]), torch.tensor([0.0j, 2.0 + 0.0j])
+    assert Relative().pointwise(z, y).tolist() == [0.0, 0.25]
+    assert all(torch.isfinite(part).all() for part in Relative().quadratic(z, y))
+    assert repr(Relative().with_sigma(0.5)) == "Complex(sigma=0.5)"
+    assert repr(Relative(sigma=0.01).with_sigma(0.5)) == "Relative(sigma=0.01)"
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,34 @@ def test_a_custom_function_with_saved_tensors_does_not_double_a_leaf():
     assert all(shown)
 
 
+class Doubled(torch.autograd.Function):
+    """Computes a term inside itself that would be 2⁶⁰ letters long."""
+
+    @staticmethod
+    def forward(ctx, x):
+        y = x.clone()
+        for _ in range(60):
+            y = (y + y * y) / 2
+        return y * 0 + 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * gradient
+
+
+def test_what_a_custom_function_computes_inside_itself_is_no_term_of_the_graph():
+    class Double(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.tensor(0.5))
+
+        def forward(self, x):
+            return Doubled.apply(self.w) + x
+
+    graph = draw_graph(Double(), torch.tensor(1.0), values=True)
+    assert graph.labels[1:3] == ["add — doubled(w) + input\n= 2", "doubled — doubled(w)"]
+
+
 def test_no_warning_escapes_and_none_is_silenced_for_others():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

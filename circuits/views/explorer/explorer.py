@@ -67,9 +67,17 @@ class Explorer(widgets.VBox):
         if data is not None:
             with _all_free(self._parameters):
                 self._problem = make_problem(circuit, data, loss)
-        units = circuit.units()
+        kinds = circuit.kinds()
         self.knobs = {
-            name: Knob(name, units[name], part.item(), part.requires_grad, self._moved(name), self._freed(name))
+            name: Knob(
+                name,
+                kinds[name].unit,
+                part.item(),
+                part.requires_grad,
+                self._moved(name),
+                self._freed(name),
+                kinds[name].positive,
+            )
             for name, part in self._parameters.items()
         }
         self.scope = Scope(circuit, self._problem)

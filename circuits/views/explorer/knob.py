@@ -19,6 +19,9 @@ DECADES = 2.0
 NOTCH = 0.005
 """Decades between two neighbouring places of a slider: about one percent. Less than half of it does not count."""
 
+NOTCHES = 800
+"""Places of a slider that is not logarithmic."""
+
 RED = "#D55E00"
 
 
@@ -28,12 +31,15 @@ class Knob(widgets.VBox):
     Text is read as engineers write it (`4k7`, `4.7e3`, `4.7 kΩ`); what cannot be read leaves the value as it was, with
     a red border and a sentence below.
 
+    A component that may be zero or negative has a linear slider to either side of where it stands.
+
     Args:
         name: of the component. `unit`: its SI unit, or "".
         value: where it stands, in that unit.
         learns: whether a fit moves it.
         on_move: called with nothing after each change of the value.
         on_learns: called with True or False when the box is ticked.
+        positive: whether it has to stay above zero.
     """
 
     _parts: tuple[widgets.Widget, ...] = ()
@@ -46,24 +52,28 @@ class Knob(widgets.VBox):
         learns: bool,
         on_move: Callable[[], None],
         on_learns: Callable[[bool], None],
+        positive: bool = True,
     ):
         self.name, self.unit, self.value = name, unit, value
         self._on_move, self._on_learns, self._is_quiet = on_move, on_learns, False
-        middle = math.log10(value)
+        self._is_positive = positive
         self.learns = widgets.Checkbox(
             learns, description="fit", indent=False, layout={"width": "52px"}, tooltip="whether a fit moves it"
         )
-        self.slider = widgets.FloatLogSlider(
-            value,
-            base=10,
-            min=middle - DECADES,
-            max=middle + DECADES,
-            step=NOTCH,
-            description=name,
-            readout=False,
-            disabled=not learns,
-            layout={"width": "430px"},
-            style={"description_width": "92px"},
+        look: dict[str, Any] = {
+            "description": name,
+            "readout": False,
+            "disabled": not learns,
+            "layout": {"width": "430px"},
+            "style": {"description_width": "92px"},
+        }
+        place, reach = self._place(value), DECADES if positive else 3 * abs(value) + 1
+        self._notch = NOTCH if positive else 2 * reach / NOTCHES
+        ends = {"min": place - reach, "max": place + reach, "step": self._notch}
+        self.slider = (
+            widgets.FloatLogSlider(value, base=10, **ends, **look)
+            if positive
+            else widgets.FloatSlider(value, **ends, **look)
         )
         self.text = widgets.Text(
             engineering(value, unit, 6), continuous_update=False, disabled=not learns, layout={"width": "120px"}
@@ -80,7 +90,7 @@ class Knob(widgets.VBox):
         self.value = value
         self._is_quiet = True
         try:
-            place = math.log10(value)
+            place = self._place(value)
             self.slider.min, self.slider.max = min(self.slider.min, place), max(self.slider.max, place)
             self.slider.value = value
             self.text.value = engineering(value, self.unit, 6)
@@ -94,9 +104,13 @@ class Knob(widgets.VBox):
             part.close()
         super().close()
 
+    def _place(self, value: float) -> float:
+        """Where on the slider a value lies."""
+        return math.log10(value) if self._is_positive else value
+
     def _on_slider(self, change: Any) -> None:
         # a browser answers a value between two notches with the notch next to it, which nobody has asked for
-        is_rounding = abs(math.log10(change["new"] / self.value)) <= NOTCH / 2
+        is_rounding = abs(self._place(change["new"]) - self._place(self.value)) <= self._notch / 2
         if not self._is_quiet and not is_rounding:
             self._move(change["new"])
 
@@ -105,7 +119,7 @@ class Knob(widgets.VBox):
             return
         try:
             value = parse(change["new"], self.unit or None)
-            if value <= 0:
+            if self._is_positive and value <= 0:
                 raise NotationError(f"{change['new']!r} is not above zero; a component is")
         except NotationError as error:
             self._say(f"{error} ({self.name} stays at {engineering(self.value, self.unit, 6)})")

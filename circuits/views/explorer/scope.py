@@ -93,12 +93,13 @@ def _with_data(circuit: Circuit, problem: Problem) -> Ground:
 
 
 def _without_data(circuit: Circuit) -> Ground:
-    """A Bode plot two decades beyond the corners; a color organ lights its LEDs for tones over all of its range."""
+    """A Bode plot over the circuit's span, or beyond its corners; a color organ is played tones over its range."""
     outputs = circuit.outputs or ("",)
     if isinstance(circuit, ColorOrgan):
         grid, tones = log_grid(CURVE, 1.0, 1e6).numpy(), log_grid(TONES, 1.0, 1e6).numpy()
         return Ground("led", outputs, "frequency", grid, tones, None, circuit.threshold)
     with torch.no_grad():
         ends = [float(f.reshape(-1)[0]) for f in circuit.cutoffs().values()] or [1e3]
-    low, high = (10.0 ** (round(math.log10(end)) + shift) for end, shift in ((min(ends), -3), (max(ends), 3)))
+    around = (10.0 ** (round(math.log10(end)) + shift) for end, shift in ((min(ends), -3), (max(ends), 3)))
+    low, high = circuit.span() or around
     return Ground("response", outputs, "frequency", log_grid(CURVE, low, high).numpy(), log_grid(2, low, high).numpy())

@@ -46,7 +46,7 @@ def name_terms(
     >>> [str(named) for named in name_terms(records, H, {}).values()]
     ['R', 'f', 'f·R', '2·f·R', '√(1+(2·f·R)²)']
     """
-    used = _reachable(output)
+    used = reachable([output])
     uses = Counter(operand for record in used for operand in set(record.operands()))
     squared = {o for record in used if record.operation in SQUARING for o in record.operands()}
     moving: set[Record] = set()
@@ -66,15 +66,15 @@ def name_terms(
     return _final(records, names)
 
 
-def _reachable(output: Record) -> list[Record]:
-    """Everything that the output is computed from, and itself."""
-    found, waiting = {output: None}, [output]
+def reachable(outputs: Sequence[Record]) -> dict[Record, None]:
+    """Everything that the outputs are computed from, and they themselves, in no order."""
+    found, waiting = dict.fromkeys(outputs), [*outputs]
     while waiting:
         for operand in waiting.pop().operands():
             if operand not in found:
                 found[operand] = None
                 waiting.append(operand)
-    return list(found)
+    return found
 
 
 def _deserves_name(term: Term, uses: int, is_squared: bool) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from circuits.errors import OptionError
-from circuits.views.graphs.naming import Named, name_terms
+from circuits.views.graphs.naming import Named, name_terms, reachable
 from circuits.views.graphs.terms import decimal
 from circuits.views.graphs.trace import Node, Record, Trace, node_name
 
@@ -58,7 +58,9 @@ class Sketch:
         parts, given = list(last.operands()), {}
         if len(parts) == len(self.outputs) == len(set(parts)):
             given = {part: f"|H_{name}|" for part, name in zip(parts, self.outputs, strict=True)}
-        terms = name_terms(self.trace.records, last, given, self.leaves)
+        # what an operation of somebody's own computes inside itself is no term of the graph
+        shown = reachable([last, *found.values()])
+        terms = name_terms([record for record in self.trace.records if record in shown], last, given, self.leaves)
         return {node: (terms[record], record) for node, record in found.items()}
 
     def texts(self, units: Mapping[str, str], values: bool, gradients: bool) -> dict[str, str]:

@@ -72,7 +72,7 @@ def _circuit_card(circuit: Circuit, board: int) -> Markup:
     said = joined([account.component_table(circuit), account.corner_table(corners) if corners else None])
     boards = circuit.batch_shape.numel() if circuit.batch_shape else 0
     subtitle = f"{boards} boards; drawn is board {board}" if boards else ""
-    return _card(type(circuit).__name__, subtitle, said, _pictures(circuit, circuit, board))
+    return _card(circuit.title, subtitle, said, _pictures(circuit, circuit, board))
 
 
 def _measurements_card(data: Measurements) -> Markup:
@@ -115,7 +115,7 @@ def _schematic(circuit: Circuit, board: int) -> Markup:
     from circuits.views.schematics import draw_schematic  # the drawing library is loaded only to draw
 
     picture = draw_schematic(circuit, board=board).svg
-    words = f"Schematic of {type(circuit).__name__} with the values of its components"
+    words = f"Schematic of {circuit.title} with the values of its components"
     width = round(SCHEMATIC_SCALE * svg_width(picture))
     look = {"alt": words, "width": width or None, "class": "ohmgrad-wide" if width > PLOT_WIDTH else None}
     return element("img", {"src": data_uri(picture.encode(), "image/svg+xml"), **look})

@@ -19,6 +19,7 @@ from circuits.files import replace_file
 from circuits.notation import format as engineering
 from circuits.views import style
 from circuits.views.response import format_of
+from circuits.views.schematics.listing import draw_listing
 from circuits.views.schematics.plans import DROP, Parts, plan_of
 from circuits.views.schematics.sheet import LARGE, SMALL, Part, Point, Sheet, width_of
 
@@ -84,7 +85,7 @@ def draw_schematic(circuit: Circuit, path: str | os.PathLike[str] | None = None,
 
     What a fit may move stands on a filled ground, what is held fixed in a dashed box. A color organ shows its three
     filters on one input, each with its corners, its comparator and its LED. A straight-line Bode plot is a box with its
-    corners: it is a formula, and has no parts.
+    corners: it is a formula, and has no parts. A netlist is drawn as it lists its parts, each between its nodes.
 
     Args:
         circuit: one of the package's circuits; a new kind brings its plan in `circuits.views.schematics.PLANS`.
@@ -113,11 +114,11 @@ def draw_schematic(circuit: Circuit, path: str | os.PathLike[str] | None = None,
     if not 0 <= board < boards:
         raise OptionError(f"no board {board}; expected 0 to {boards - 1}")
     sheet = Sheet()
-    draw = _organ if type(circuit) is ColorOrgan else _filter
+    draw = _organ if type(circuit) is ColorOrgan else _list if circuit.wiring() else _filter
     draw(sheet, circuit, board)
-    title = type(circuit).__name__ + (f", board {board}" if boards > 1 else "")
+    title = circuit.title + (f", board {board}" if boards > 1 else "")
     _frame(sheet, title, [part.is_learned for part in _parts(circuit, circuit, board).values()])
-    schematic = Schematic(type(circuit).__name__, sheet)
+    schematic = Schematic(circuit.title, sheet)
     if path is not None:
         schematic.save(path)
     return schematic
@@ -134,6 +135,11 @@ def _parts(circuit: Circuit, whole: Circuit, board: int, stem: str = "") -> Part
 
 def _value(parameter: Tensor, whole: Circuit, board: int, unit: str) -> str:
     return engineering(parameter.detach().expand(whole.batch_shape).reshape(-1)[board].item(), unit)
+
+
+def _list(sheet: Sheet, circuit: Circuit, board: int) -> None:
+    """A circuit that says how it is wired, part by part."""
+    draw_listing(sheet, circuit.wiring(board), _parts(circuit, circuit, board))
 
 
 def _filter(sheet: Sheet, circuit: Circuit, board: int) -> None:

@@ -29,6 +29,16 @@ UNIT = 36.0
 BODY = (0.72, 0.42)
 """Half the length and half the width of the box around a part."""
 
+SYMBOLS: dict[str, Any] = {
+    "R": elm.ResistorIEC,
+    "C": elm.Capacitor,
+    "L": elm.Inductor2,
+    "V": elm.SourceSin,
+    "I": elm.SourceI,
+    "CPE": elm.CPE,
+}
+"""How the kinds of parts look that have a symbol of their own and two ends."""
+
 GAP, MARGIN = 0.12, 0.3
 _LEARNED, _WIDTH = "#d6e8f5", 1.6
 
@@ -60,18 +70,24 @@ class Sheet:
 
     def resistor(self, start: Point, end: Point, part: Part) -> None:
         """A resistor with its label above it, or to the right of one that stands."""
-        self._two_ended(elm.ResistorIEC(), start, end, part)
+        self.two_ended("R", start, end, part)
 
     def capacitor(self, start: Point, end: Point, part: Part) -> None:
         """A capacitor, labelled as a resistor is."""
-        self._two_ended(elm.Capacitor(), start, end, part)
+        self.two_ended("C", start, end, part)
 
-    def _two_ended(self, element: Any, start: Point, end: Point, part: Part) -> None:
+    def two_ended(self, letter: str, start: Point, end: Point, part: Part, *, is_marked: bool = True) -> None:
+        """A part by the letter of its kind as SPICE has it, or a box with that letter; `is_marked` as by `mark`."""
         middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
         stands = start[0] == end[0]
         half = (BODY[1], BODY[0]) if stands else BODY
-        self.mark(middle, half, part.is_learned)
-        self._add(element.at(start).to(end), start, end)
+        if is_marked:
+            self.mark(middle, half, part.is_learned)
+        symbol = SYMBOLS.get(letter, elm.RBox)
+        angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))  # a source would stand upright
+        self._add(symbol().at(start).to(end).theta(angle), start, end)
+        if letter not in SYMBOLS:
+            self.text(middle, letter, "center", size=SMALL)
         if stands:
             self.text((middle[0] + half[0] + GAP, middle[1]), part.text, "left")
         else:

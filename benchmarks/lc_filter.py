@@ -1,0 +1,120 @@
+"""An LC T-filter with its gradient, one board and a thousand, against the JAX libraries: `benchmarks/lc_filter.py`.
+
+The loss is the mean of |S21 − target|² over boards and 400 frequencies; everybody gives it with its gradient by L1, C
+and L2 of every board, and is compared with the closed form. Each round times every contestant once, one after the
+other; ratios are medians of the ratios within a round. One thread each.
+
+circulax, ParamRF and the ABCD matrices written by hand put a circuit together from its parts, as ohmgrad does: the best
+of them is what it is held against. The formula of this one filter, multiplied out by hand, shows what is left.
+
+The JAX libraries need an interpreter of their own:
+
+    python3 -m venv /tmp/jax-peers
+    /tmp/jax-peers/bin/python -m pip install circulax paramrf
+    python benchmarks/lc_filter.py --jax-python /tmp/jax-peers/bin/python
+
+They are no dependency of the project, not even of its benchmarks: a gigabyte with JAX, and versions of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import torch
+from netlist_peers.filter_case import TEXT, boards, distance
+from netlist_peers.jax_peers import NETWORKS, JaxPeers
+from netlist_peers.timing import LEAST, RIGHT, Times, clock, repeats_for, verdict
+
+from circuits.netlist import read_netlist
+
+
+def filter_step(case: dict[str, np.ndarray]):
+    """Loss and gradient of the LC T-filter as a person writes it with the package."""
+    names = ("L1", "C", "L2")
+    single = len(case["C"]) == 1
+    values = {name: torch.tensor(case[name][0] if single else case[name]) for name in names}
+    circuit = read_netlist(TEXT, output="V(b)", learn=names, values=values)
+    f, target = torch.tensor(case["f"]), torch.tensor(case["target"])
+    moving = [circuit[name] for name in names]
+
+    def step():
+        loss = torch.view_as_real(circuit.response(f) - target).square().mean() * 2
+        return loss, torch.autograd.grad(loss, moving)
+
+    return step
+
+
+def copying(case: dict[str, np.ndarray]):
+    """The memory limit: the response written and read, its gradient written and read, and nothing computed."""
+    table = torch.zeros(len(case["C"]), len(case["f"]), dtype=torch.complex128)
+    other = torch.ones_like(table)
+
+    def copy():
+        other.copy_(table)
+        table.copy_(other)
+
+    return copy
+
+
+def measure(count: int, points: int, rounds: int, interpreter: str | None) -> None:
+    """The LC T-filter with its gradient, against the JAX peers."""
+    case = boards(count, points)
+    step, copy = filter_step(case), copying(case)
+    loss, slopes = step()
+    off = distance(case, loss.item(), np.stack([slope.reshape(-1) for slope in slopes]))
+    print(f"\nLC T-filter, {count} board(s) × {points} frequencies, loss and gradient; error of ohmgrad {off:.0e}")
+    players = {name: clock(task, repeats_for(task)) for name, task in (("ohmgrad", step), ("memory", copy))}
+    if interpreter is None:
+        report(count, Times(players, rounds), {})
+        print("  the JAX libraries were left out; --help says how to have them")
+        return
+    with JaxPeers(interpreter, case) as jax:
+        for name, why in jax.failed.items():
+            print(f"  {name} could not be built: {why}")
+        for name in jax.compiling:
+            answer = jax.ask(name)
+            error = distance(case, answer["loss"], np.array(answer["gradient"]))
+            if error > RIGHT:
+                print(f"  {name} is WRONG by {error:.0e}")
+            often = max(1, round(LEAST / answer["seconds"]))
+            players[name] = lambda name=name, often=often: jax.ask(name, often)["seconds"]
+        report(count, Times(players, rounds), jax.compiling)
+
+
+def report(count: int, times: Times, compiling: dict[str, float]) -> None:
+    """The table of the filter and its figures."""
+    for name in times:
+        note = f"   compiled in {compiling[name]:.1f} s" if name in compiling else ""
+        note = "   a copy of what has to pass through memory" if name == "memory" else note
+        print(f"  {name:22s}{times.of(name) * 1e3:10.3f} ms   {times.ratio(name, 'ohmgrad'):8.2f} × ohmgrad{note}")
+    if count == 1:
+        took = times.of("ohmgrad") * 1e3
+        verdict("a small net under 0.5 ms with nothing to compile", took < 0.5, f"{took:.3f} ms")
+        return
+    limit = times.ratio("ohmgrad", "memory")
+    general = [name for name in NETWORKS if name in compiling]
+    measured, good = f"{limit:.2f} times the memory limit", limit <= 2
+    if general:
+        best = times.best(general)
+        measured += f", {times.ratio(best, 'ohmgrad'):.1f} times faster than {best}"
+        good = good or times.ratio(best, "ohmgrad") >= 3
+    verdict("3 times faster than the best JAX peer, or within twice of the memory limit", good, measured)
+
+
+def main() -> None:
+    """Run everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--jax-python", metavar="P", help="an interpreter that has circulax and ParamRF")
+    parser.add_argument("--quick", action="store_true", help="a smoke run: one round, few boards")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    rounds = 1 if given.quick else given.rounds
+    print(f"torch {torch.__version__}, one thread, {rounds} rounds")
+    measure(1, 400, rounds, given.jax_python)
+    measure(10 if given.quick else 1000, 400, rounds, given.jax_python)
+
+
+if __name__ == "__main__":
+    main()
