@@ -9,12 +9,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from netlist.oracles import ngspice, precise, random_nets
-from netlist.oracles.building import numbers, to_text
-from netlist.oracles.judging import judge
 
 from circuits.netlist.elements import Netlist
 from circuits.netlist.solver.system import System
+from netlist.oracles import ngspice, precise, random_nets
+from netlist.oracles.building import numbers, to_text
+from netlist.oracles.judging import judge
 
 COUNT = 2000 if "OHMGRAD_FULL" in os.environ else 250
 """Random nets of every kind of element; `OHMGRAD_FULL=1` takes all 2,000 that the figures speak of."""
