@@ -126,7 +126,8 @@ class Sweep:
 @dataclass(frozen=True)
 class Netlist:
     """A flattened linear netlist: elements in the order written, parameters by name, in an order that lets each be
-    evaluated from those before it."""
+    evaluated from those before it.
+    """
 
     title: str
     elements: tuple[Element, ...]

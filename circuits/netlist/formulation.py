@@ -7,8 +7,8 @@ known, and they are no unknowns. With the extended vector X = [unknowns, rails, 
 
 a_e = +1 at row `rp` and −1 at row `rm`, b_e = +1 at column `cp` and −1 at column `cm`; the last place of X is ground.
 y_e is q·s^exponent with a real q a board, or a complex z a lane (a board at one frequency); `laws` say how q and z
-follow from the values of the elements. C. W. Ho, A. E. Ruehli and P. A. Brennan, "The modified nodal approach to network
-analysis", IEEE Trans. Circuits Syst. 22 (1975) 504.
+follow from the values of the elements. C. W. Ho, A. E. Ruehli and P. A. Brennan, "The modified nodal approach to
+network analysis", IEEE Trans. Circuits Syst. 22 (1975) 504.
 """
 
 from __future__ import annotations
@@ -302,10 +302,10 @@ class _Writer:
             self._entry(e, mutual, self._own(row), self._own(column), exponent=1, scale=-1.0)
 
     def _T(self, e: Element) -> None:
-        """With θ = ω·td: j sin(θ/2)·(V_a + V_b) = z0·cos(θ/2)·(I_a + I_b), cos(θ/2)·(V_a − V_b) = j·z0·sin(θ/2)·(I_a − I_b).
+        """With t = ω·td/2: j sin t·(V_a + V_b) = z0·cos t·(I_a + I_b), cos t·(V_a − V_b) = j·z0·sin t·(I_a − I_b).
 
-        Of the several ways to write a line this one keeps its digits where the line is short, down to 0 Hz, and at every
-        resonance.
+        Of the several ways to write a line this one keeps its digits where the line is short, down to 0 Hz, and at
+        every resonance.
         """
         ends = [(e.nodes[:2], e.name), (e.nodes[2:], f"{e.name}.b")]
         first, second = (self.made.current(name) for _, name in ends)

@@ -1,4 +1,4 @@
-"""How the numbers of the equations follow from the values of elements, in torch, so that autograd knows the way back."""
+"""How the numbers of the equations follow from the values of elements, in torch: autograd knows the way back."""
 
 from __future__ import annotations
 
