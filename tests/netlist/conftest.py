@@ -1,13 +1,16 @@
-"""What all tests of netlists share: a peer that is missing is said aloud."""
+"""What all tests of netlists share: a peer or a compiler that is missing is said aloud."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from netlist.oracles import ngspice
+MARK = "NOT RUN: "
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [r for r in terminalreporter.stats.get("skipped", []) if ngspice.NOT_RUN in str(r.longrepr)]
-    if skipped:
-        terminalreporter.write_line(f"{ngspice.NOT_RUN}: {len(skipped)} tests", red=True)
+    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    counted = Counter(text[text.index(MARK) :].splitlines()[0].rstrip("')") for text in reasons if MARK in text)
+    for reason, count in counted.items():
+        terminalreporter.write_line(f"{reason}: {count} tests", red=True)

@@ -91,7 +91,7 @@ class Engine:
             return *found, flagged
         numbers = _is_finite(q, f, z)  # of what is not a number nothing comes but NaN
         flagged = flagged & numbers
-        if self.plan.refine and self._replan and float(flagged.sum()) > max(MANY * flagged.numel(), 8):
+        if self.plan.checked and self._replan and float(flagged.sum()) > max(MANY * flagged.numel(), 8):
             before, self.plan = self.plan, self._replan(*_some(flagged, q, f, z))
             *again, still = call(executor)
             still = still & numbers

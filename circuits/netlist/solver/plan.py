@@ -28,7 +28,7 @@ CANCELS = 1e-5
 """A star–mesh pivot that is smaller than this part of the sum of its branches has lost digits: its lane is flagged."""
 
 MOVED = 1e-10
-"""A refinement that moves voltages or currents by more than this part of the largest leaves the lane flagged."""
+"""A lane is flagged where a refinement would move voltages or currents by more than this part of the largest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +109,8 @@ class Plan:
         return self.n + self.rails
 
     @property
-    def refine(self) -> bool:
-        """Whether some steps subtract, so that a solution is refined and checked."""
+    def checked(self) -> bool:
+        """Whether some steps subtract, so that it is checked what rounding may have done to a solution."""
         return bool(self.assembly_at < self.n)
 
     def with_outputs(self, functionals: Sequence[Functional]) -> Plan:

@@ -1,4 +1,4 @@
-"""Solutions of factored lanes: substitution, one step of refinement, and what can be trusted."""
+"""Solutions of factored lanes: substitution, and what can be trusted."""
 
 from __future__ import annotations
 
@@ -51,27 +51,28 @@ def excited(lanes: Lanes, asked_only: bool = False) -> Tensor:
     X[plan.n :] = 0
     X[plan.n : plan.ground] = schedule.rail_value.unsqueeze(-1)
     substituted(lanes, b, transposed=False, driven_only=True, asked_only=asked_only, out=X[: plan.n])
-    if plan.refine:
-        _correct(lanes, X, _residual(lanes, X, schedule.source_row, schedule.source_value), transposed=False)
+    if plan.checked:
+        _check(lanes, X, *_residual(lanes, X, schedule.source_row, schedule.source_value), transposed=False)
     _flag_infinite(lanes, outputs(lanes, X) if asked_only else X)
     return X
 
 
-def refined(lanes: Lanes, rhs: Tensor, transposed: bool) -> Tensor:
-    """A⁻¹ rhs or A⁻ᵀ rhs, refined where the plan asks for it; rails at zero."""
+def solved(lanes: Lanes, rhs: Tensor, transposed: bool) -> Tensor:
+    """A⁻¹ rhs or A⁻ᵀ rhs, checked where the plan asks for it; rails at zero."""
     x = substituted(lanes, rhs.clone(), transposed)
-    if lanes.plan.refine:
+    if lanes.plan.checked:
         X = torch.cat([x, torch.zeros(lanes.plan.rails + 1, x.shape[1], dtype=x.dtype, device=x.device)])
         empty = lanes.schedule.source_row[:0], lanes.schedule.source_value[:0]
-        _correct(lanes, X, _residual(lanes, X, *empty, transposed=transposed) + rhs, transposed)
-        x = X[: lanes.plan.n]
+        residual, whole = _residual(lanes, X, *empty, transposed=transposed)
+        _check(lanes, X, residual + rhs, whole, transposed)
     _flag_infinite(lanes, x)
     return x
 
 
-def _residual(lanes: Lanes, X: Tensor, row: Tensor, value: Tensor, transposed: bool = False) -> Tensor:
+def _residual(lanes: Lanes, X: Tensor, row: Tensor, value: Tensor, transposed: bool = False) -> tuple[Tensor, Tensor]:
     """Sources minus A·X (or Aᵀ·X), each entry by the difference that it sees, and on top of it what rounding may have
     added: a residual can be next to nothing by chance, and still lie in the direction that the circuit magnifies.
+    Beside it what each of these sums adds up, without signs.
     """
     schedule, residual = lanes.schedule, torch.zeros_like(X)
     residual.index_add_(0, row, value.unsqueeze(-1).expand(-1, X.shape[1]))
@@ -88,22 +89,23 @@ def _residual(lanes: Lanes, X: Tensor, row: Tensor, value: Tensor, transposed: b
     for target, part in ((here[0], size), (here[1], size), (place[0], magnitude(term))):
         whole.index_add_(0, target, part)
     noise = schedule.col_noise if transposed else schedule.row_noise
-    return residual[: lanes.plan.n] + noise.unsqueeze(-1) * whole[: lanes.plan.n]
+    residual, whole = residual[: lanes.plan.n], whole[: lanes.plan.n]
+    return residual + noise.unsqueeze(-1) * whole, whole
 
 
-def _correct(lanes: Lanes, X: Tensor, residual: Tensor, transposed: bool) -> None:
-    """One step of iterative refinement, which also tells how far to trust the solution: voltages and currents apart,
-    since a large current that goes in a circle would excuse any voltage.
+def _check(lanes: Lanes, X: Tensor, residual: Tensor, whole: Tensor, transposed: bool) -> None:
+    """Flag what a step of iterative refinement would move far. The step is not taken: it would bring in the rounding
+    assumed. Voltages and currents are judged apart, since a large current that goes in a circle would excuse any
+    voltage; currents by what flows at all, `whole` of the equations that add up currents.
     """
-    move = substituted(lanes, residual, transposed)
-    n, size = lanes.plan.n, magnitude(move)
-    X[:n] += move
-    whole = magnitude(X)
-    nodes = lanes.schedule.row_is_node if transposed else lanes.schedule.col_is_node
-    for kind, rails in ((nodes, whole[n:]), (~nodes, whole[:0])):
+    move = magnitude(substituted(lanes, residual, transposed))
+    n, size, nodes = lanes.plan.n, magnitude(X), (lanes.schedule.col_is_node, lanes.schedule.row_is_node)
+    voltages, sums = reversed(nodes) if transposed else nodes
+    known = (voltages, size[n:]), (~voltages, whole[sums])
+    for kind, beside in known:
         if bool(kind.any()):
-            largest = torch.cat([whole[:n][kind], rails]).amax(0)
-            lanes.flagged |= ~(size[kind].amax(0) <= MOVED * largest)
+            largest = torch.cat([size[:n][kind], beside]).amax(0)
+            lanes.flagged |= ~(move[kind].amax(0) <= MOVED * largest)
 
 
 def _flag_infinite(lanes: Lanes, x: Tensor) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from circuits.netlist.solver.lanes import Lanes, boards_first, lanes_of, pieces, powers, values
 from circuits.netlist.solver.plan import Plan
-from circuits.netlist.solver.substitution import excited, outputs, refined
+from circuits.netlist.solver.substitution import excited, outputs, solved
 
 
 def forward(plan: Plan, q: Tensor, f: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -19,7 +19,7 @@ def forward(plan: Plan, q: Tensor, f: Tensor, z: Tensor) -> tuple[Tensor, Tensor
     H = torch.zeros(boards, plan.n_out, points, dtype=torch.complex128, device=q.device)
     flagged = torch.zeros(boards, points, dtype=torch.bool, device=q.device)
     for lanes in pieces(plan, q, f, z):
-        X = excited(lanes, asked_only=not plan.refine)
+        X = excited(lanes, asked_only=not plan.checked)
         H[lanes.rows, :, lanes.columns] = boards_first(outputs(lanes, X), lanes)
         flagged[lanes.rows, lanes.columns] = lanes.flagged.reshape(lanes.shape)
     return H.masked_fill_(flagged.unsqueeze(1), 0), flagged
@@ -38,7 +38,7 @@ def gradient(
         upstream = G[lanes.rows, :, lanes.columns].movedim(1, 0).reshape(plan.n_out, -1)
         aim = torch.zeros_like(X)
         aim.index_add_(0, schedule.out_col, schedule.out_coef.unsqueeze(-1) * upstream.conj()[schedule.out_k])
-        pull = _entry_pulls(lanes, X, refined(lanes, aim[: plan.n], transposed=True))
+        pull = _entry_pulls(lanes, X, solved(lanes, aim[: plan.n], transposed=True))
         pull = pull.masked_fill(lanes.flagged, 0)
         slopes, own = _slopes(lanes, pull).real, schedule.real
         grad_q[:, lanes.rows].index_add_(0, schedule.source[own], slopes[own].sum(-1))
@@ -66,7 +66,7 @@ def jacobian(plan: Plan, q: Tensor, f: Tensor, z: Tensor) -> tuple[Tensor, Tenso
             aim = torch.zeros_like(X)
             mine = schedule.out_k == k
             aim.index_add_(0, schedule.out_col[mine], schedule.out_coef[mine].unsqueeze(-1) + 0 * X[: int(mine.sum())])
-            pull = _entry_pulls(lanes, X, refined(lanes, aim[: plan.n], transposed=True))
+            pull = _entry_pulls(lanes, X, solved(lanes, aim[: plan.n], transposed=True))
             pull = torch.where(lanes.flagged, 0, pull)
             slope = _slopes(lanes, pull).movedim(1, 0)
             by_q[lanes.rows, :, k, lanes.columns].index_add_(1, schedule.source[own], slope[:, own])
@@ -88,7 +88,7 @@ def solve(plan: Plan, q: Tensor, f: Tensor, z: Tensor, rhs: Tensor, transposed: 
         orders = lanes.schedule.row_order, lanes.schedule.col_order
         for k in range(count):
             given = rhs[lanes.rows, k, :, lanes.columns].movedim(1, 0).reshape(plan.n, -1)
-            found = refined(lanes, given.index_select(0, orders[transposed]), transposed)
+            found = solved(lanes, given.index_select(0, orders[transposed]), transposed)
             found = found.index_select(0, places[not transposed])
             x[lanes.rows, k, :, lanes.columns] = boards_first(found, lanes)
         flagged[lanes.rows, lanes.columns] = lanes.flagged.reshape(lanes.shape)
