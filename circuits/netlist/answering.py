@@ -14,13 +14,13 @@ from circuits.netlist.elements import GROUND, Netlist
 from circuits.netlist.outputs import Output, parse_output
 
 if TYPE_CHECKING:
+    from circuits.netlist.answers.bias import OperatingPoint
     from circuits.netlist.answers.changes import Change
-    from circuits.netlist.answers.noise import Density, Noise
-    from circuits.netlist.answers.operating_point import OperatingPoint
+    from circuits.netlist.answers.noise_density import Density, Noise
     from circuits.netlist.answers.poles_zeros import PolesZeros
     from circuits.netlist.answers.sensitivity import Sensitivities
+    from circuits.netlist.answers.single_changes import WhatIfs
     from circuits.netlist.answers.two_ports import Port
-    from circuits.netlist.answers.what_ifs import WhatIfs
 
 
 class Answering(Circuit):
@@ -53,7 +53,7 @@ class Answering(Circuit):
         >>> read_netlist("divider\nV1 in 0 AC 1\nR1 in out 1k\nR2 out 0 3k").impedance(50.0, "out").item()
         (750+0j)
         """
-        from circuits.netlist.answers.impedance import impedance
+        from circuits.netlist.answers.impedances import impedance
 
         f = self._checked(f)
         return _squeezed(impedance(self.netlist, _listed(f), plus, minus, self._doubles()), f, -1)
@@ -120,7 +120,7 @@ class Answering(Circuit):
         >>> read_netlist("divider\nV1 in 0 4 AC 1\nR1 in out 1k\nR2 out 0 3k").operating_point().voltages["out"].item()
         3.0
         """
-        from circuits.netlist.answers.operating_point import operating_point
+        from circuits.netlist.answers.bias import operating_point
 
         return operating_point(self.netlist, self._doubles())
 
@@ -147,7 +147,7 @@ class Answering(Circuit):
             OptionError: an impedance as output; a voltage where there is no place for it.
             UnknownName: a density for an element that is not there.
         """
-        from circuits.netlist.answers.noise import noise
+        from circuits.netlist.answers.noise_density import noise
 
         given: dict[str, Any] = {"temperature": temperature, "voltages": voltages, "currents": currents}
         return noise(self.netlist, _listed(self._checked(f)), self._output(output), self._doubles(), **given)
@@ -176,7 +176,7 @@ class Answering(Circuit):
         Raises:
             UnknownName, OptionError: a change that cannot be made.
         """
-        from circuits.netlist.answers.what_ifs import what_ifs
+        from circuits.netlist.answers.single_changes import what_ifs
 
         return what_ifs(self.netlist, _listed(self._checked(f)), list(self._chosen.values()), changes, self._doubles())
 
