@@ -245,13 +245,13 @@ class Circuit(nn.Module):
             return f
         if f.ndim > 1:
             broadcast_shape({"f without its last dimension": f.shape[:-1], "the components": self.batch_shape})
-        is_fine = (f > 0) & (f < math.inf)
         try:
-            if is_fine.all():
+            low, high = f.aminmax() if f.numel() else (1.0, 1.0)
+            if low > 0 and high < math.inf:  # neither is true of NaN
                 return f
         except RuntimeError:  # under vmap, or on a meta tensor, there is no value to look at
             return f
-        wrong = f[~is_fine][0].item()
+        wrong = f[~((f > 0) & (f < math.inf))][0].item()
         raise FrequencyError(f"frequency {wrong:g} Hz; expected positive, finite hertz: leave that point out")
 
     def _repr_html_(self) -> str | None:

@@ -45,6 +45,8 @@ class Reading:
     def response(self, values: Values, f: Tensor) -> dict[int, Tensor]:
         """Each output `(*batch, n)` by its place."""
         found = self.system.response(values, f, self._functionals)
+        if len(self._functionals) == 1:
+            return dict.fromkeys(self._parts, found.squeeze(-2))
         return {place: self._shaped[place].combined(found[..., rows, :]) for place, rows in self._parts.items()}
 
     def jacobian(self, values: Values, f: Tensor, names: Sequence[str]) -> dict[int, tuple[Tensor, Tensor]]:

@@ -87,24 +87,24 @@ class Engine:
         """Call the executor, and once more with other pivots where many lanes are flagged."""
         executor = executor_for(q)
         *found, flagged = call(executor)
-        if torch.compiler.is_compiling() or not bool(flagged.any()):
-            return *found, flagged
+        if flagged is None or torch.compiler.is_compiling() or not bool(flagged.any()):
+            return *found, None
         numbers = _is_finite(q, f, z)  # of what is not a number nothing comes but NaN
         flagged = flagged & numbers
         if self.plan.checked and self._replan and float(flagged.sum()) > max(MANY * flagged.numel(), 8):
             before, self.plan = self.plan, self._replan(*_some(flagged, q, f, z))
             *again, still = call(executor)
-            still = still & numbers
+            still = numbers & (False if still is None else still)
             if int(still.sum()) < int(flagged.sum()):
                 return *again, still
             self.plan = before
         return *found, flagged
 
     def _flagged(
-        self, flagged: Tensor, q: Tensor, f: Tensor, z: Tensor
+        self, flagged: Tensor | None, q: Tensor, f: Tensor, z: Tensor
     ) -> Iterator[tuple[Tensor, Tensor, CarefulLanes]]:
         """The flagged lanes, by board and point, with their equations; nothing where there are none."""
-        if torch.compiler.is_compiling() or not bool(flagged.any()):
+        if flagged is None:
             return
         rows, columns = flagged.nonzero().unbind(-1)
         at = f[columns] if f.ndim == 1 else f[rows, columns]
@@ -130,7 +130,7 @@ def executor_for(q: Tensor):
 
 
 class _Native:
-    """The kernel's four functions on tensors."""
+    """The kernel's four functions on tensors; None for the flagged lanes where there are none."""
 
     @staticmethod
     def forward(plan: Plan, q: Tensor, f: Tensor, z: Tensor):
@@ -152,11 +152,13 @@ class _Native:
 
 
 def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    return [tensor.detach().resolve_conj().contiguous().numpy() for tensor in tensors]
+    return [(tensor if tensor.is_contiguous() else tensor.contiguous()).numpy(force=True) for tensor in tensors]
 
 
-def _tensors(arrays) -> tuple:
-    return tuple(None if array is None else torch.from_numpy(array) for array in arrays)
+def _tensors(arrays: tuple) -> tuple:
+    *found, flagged = arrays
+    kept = (*found, flagged if flagged.any() else None)
+    return tuple(None if array is None else torch.from_numpy(array) for array in kept)
 
 
 def _tensor(values: np.ndarray, like: Tensor) -> Tensor:

@@ -107,7 +107,6 @@ typedef struct {
     I bad[W], live[W];      /* lanes not to be trusted; lanes that are there at all (others repeat the last one) */
     int64_t board[LANES], point[LANES], prepared;
     int count, spans, may_cancel, any_bad, flagged;
-    void *space;
 } Work;
 
 INLINE V splat(double a) { return a - (V){0}; }
@@ -806,8 +805,8 @@ static void run_task(Work *k, int64_t task)
             sums[s * c->boards + board] += k->sum[s][l];
 }
 
-/* All that a thread needs, in one piece of memory. */
-static int reserve(Work *k)
+/* All that a thread needs, in one piece of memory: how much that is, or where in `space` it lies. */
+static int64_t layout(Work *k, char *space)
 {
     const Program *p = k->p;
     int64_t extended = (p->n + p->rails + 1) * sizeof(C);
@@ -818,30 +817,19 @@ static int reserve(Work *k)
         {&k->x, extended}, {&k->lam, extended}, {&k->fix, extended},
         {&k->whole, p->checked ? extended / 2 : 0},
     };
-    int count = sizeof arrays / sizeof *arrays;
-    int64_t total = 0;
-    for (int i = 0; i < count; i++)
-        total += (arrays[i].size + 63) / 64 * 64;
-    if (posix_memalign(&k->space, 64, total))
-        return 0;
-    char *next = k->space;
-    for (int i = 0; i < count; i++) {
+    char *next = space;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         memcpy(arrays[i].at, &next, sizeof next);
         next += (arrays[i].size + 63) / 64 * 64;
     }
-    memset(k->x + p->n, 0, (p->rails + 1) * sizeof(C));
-    memset(k->lam + p->n, 0, (p->rails + 1) * sizeof(C));
-    if (k->c->mode != SOLVE)
-        drive_constant(k->x + p->n, p->rail, p->rails);
-    k->prepared = -1;
-    k->flagged = 0;
-    return 1;
+    return next - space;
 }
 
 typedef struct {
     const Program *p;
     const Call *c;
-    int64_t next, finished, flagged;
+    char *space;
+    int64_t each, workers, next, flagged;
 } Job;
 
 static void *work(void *argument)
@@ -850,15 +838,17 @@ static void *work(void *argument)
     Work k;
     k.p = job->p;
     k.c = job->c;
-    if (!reserve(&k))
-        return 0;
+    layout(&k, job->space + job->each * __atomic_fetch_add(&job->workers, 1, __ATOMIC_RELAXED));
+    memset(k.x + k.p->n, 0, (k.p->rails + 1) * sizeof(C));
+    memset(k.lam + k.p->n, 0, (k.p->rails + 1) * sizeof(C));
+    if (k.c->mode != SOLVE)
+        drive_constant(k.x + k.p->n, k.p->rail, k.p->rails);
+    k.prepared = -1;
+    k.flagged = 0;
     int64_t task;
-    while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->c->last) {
+    while ((task = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->c->last)
         run_task(&k, task);
-        __atomic_fetch_add(&job->finished, 1, __ATOMIC_RELAXED);
-    }
     __atomic_fetch_or(&job->flagged, k.flagged, __ATOMIC_RELAXED);
-    free(k.space);
     return 0;
 }
 
@@ -866,9 +856,13 @@ static void *work(void *argument)
 int ohmgrad_run(const Program *p, const Call *c)
 {
     enum { MOST = 256 };
-    Job job = {p, c, c->first, 0, 0};
+    Job job = {p, c, 0, 0, 0, c->first, 0};
+    Work measured = {.p = p};
     pthread_t thread[MOST];
     int64_t started = 0, wanted = (c->threads < MOST ? c->threads : MOST) - 1;
+    job.each = layout(&measured, 0);
+    if (posix_memalign((void **)&job.space, 64, job.each * (wanted + 1))) /* here: a new thread has a heap to set up */
+        return -1;
     if (wanted > 0) {
         sigset_t all, before; /* signals are for Python's own threads */
         sigfillset(&all);
@@ -880,7 +874,8 @@ int ohmgrad_run(const Program *p, const Call *c)
     work(&job);
     while (started)
         pthread_join(thread[--started], 0);
-    return job.finished < c->last - c->first ? -1 : job.flagged != 0;
+    free(job.space);
+    return job.flagged != 0;
 }
 
 int ohmgrad_lanes(void) { return LANES; }

@@ -156,7 +156,7 @@ class _Call:
         self.chunks, self.boards_per_task, self.points_per_task = 1, 1, max(points, 1)
         if points >= 8 * lanes or points == blocks * lanes or boards == 1:
             if boards < 32:
-                self.chunks = max(min(blocks // 4, -(-64 // max(boards, 1))), 1)
+                self.chunks = max(min(blocks // 2, -(-64 // max(boards, 1))), 1)
                 self.points_per_task = max(-(-blocks // self.chunks) * lanes, 1)
                 self.chunks = max(-(-points // self.points_per_task), 1)
         else:

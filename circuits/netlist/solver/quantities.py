@@ -33,6 +33,7 @@ class Quantities:
         self._inverted = torch.tensor([self.laws[i].name == "reciprocal" for i in direct], dtype=torch.bool)
         self._others = [i for i in range(len(self.laws)) if i not in set(direct)]
         self._in_order = not self._others
+        self._one_each = self._source.tolist() == [*range(len(self.free))]  # then nothing needs to be gathered
 
     def _is_direct(self, law: Law) -> bool:
         value = law.values[0]
@@ -55,7 +56,7 @@ class Quantities:
         source, inverted = self._source, self._inverted
         if stacked.device != source.device:
             source, inverted = source.to(stacked.device), inverted.to(stacked.device)
-        chosen = stacked.index_select(0, source)
+        chosen = stacked if self._one_each else stacked.index_select(0, source)
         inverted = inverted.reshape(-1, *[1] * (chosen.ndim - 1))
         # the reciprocal of a capacitance is thrown away, and may be infinite: its slope shall not meet a zero
         return torch.where(inverted, torch.where(inverted, chosen, 1.0).reciprocal(), chosen)
