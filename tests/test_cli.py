@@ -10,8 +10,9 @@ import pytest
 
 import circuits as cc
 import losses
-from circuits import cli, cli_options
+from circuits import cli
 from circuits.catalogue import CATALOGUE
+from circuits.commands import arguments, options
 from circuits.data import QUANTITIES
 from circuits.fitting import fitter
 
@@ -350,10 +351,10 @@ def test_a_report_is_written_where_asked(run, file, tmp_path, monkeypatch):
 
 
 def test_the_names_in_the_help_are_those_that_there_are():
-    assert tuple(CATALOGUE) == cli_options.CIRCUITS
-    assert losses.NAMES == cli_options.LOSSES
-    assert ("auto", *fitter.NAMED_METHODS) == cli_options.METHODS
-    assert tuple(QUANTITIES) == cli_options.QUANTITIES
+    assert tuple(CATALOGUE) == arguments.CIRCUITS
+    assert losses.NAMES == arguments.LOSSES
+    assert ("auto", *fitter.NAMED_METHODS) == arguments.METHODS
+    assert tuple(QUANTITIES) == arguments.QUANTITIES
 
 
 @pytest.mark.parametrize("arguments", ["--help", "fit --help", "simulate -h", "graph -h", "schematic -h", "--version"])
@@ -363,8 +364,8 @@ def test_help_and_version_are_status_0(arguments, run):
 
 
 def test_the_examples_in_the_help_are_understood():
-    lines = re.findall(r"^  circuits (.*)$", cli_options._EXAMPLES, re.M)
-    commands = [cli_options.read_options(line.split()).command for line in lines]
+    lines = re.findall(r"^  circuits (.*)$", options._EXAMPLES, re.M)
+    commands = [options.read_options(line.split()).command for line in lines]
     assert commands == ["fit", "fit", "fit", "simulate", "graph", "schematic"]
 
 
@@ -376,8 +377,8 @@ def test_help_and_a_mistyped_option_load_no_torch():
         "import sys; from circuits.cli import main; status = main(sys.argv[1:]); "
         "sys.exit(status if not {'torch', 'numpy', 'matplotlib'} & set(sys.modules) else 99)"
     )
-    for arguments, status in ((["--help"], 0), (["fit", "x.csv", "--starts", "none"], 2), ([], 2)):
-        done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, check=False)
+    for words, status in ((["--help"], 0), (["fit", "x.csv", "--starts", "none"], 2), ([], 2)):
+        done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, check=False)
         assert done.returncode == status
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from circuits.cli_options import assignments
+from circuits.commands import DONE
+from circuits.commands.arguments import assignments
 from circuits.errors import OptionError, UnknownName
 
 if TYPE_CHECKING:
@@ -61,6 +63,23 @@ def named_components(options: argparse.Namespace, circuit: Circuit) -> list[str]
     if options.netlist is None:
         return [name for name, _ in circuit.named_parameters()]
     return [circuit.component_name(name) for name in assignments(options.values, "value")]  # pyright: ignore
+
+
+def written(circuit: Circuit, names: Sequence[str]) -> str:
+    """`R = 500 Ω, C = 1 µF`."""
+    from circuits.notation import format
+
+    units, values = circuit.units(), dict(circuit.named_parameters())
+    return ", ".join(f"{name} = {format(values[name].item(), units[name])}" for name in names)
+
+
+def shown(what: str, path: str | None, text: str) -> int:
+    """Say where the picture was written, or print it as text."""
+    if path is None:
+        sys.stdout.write(text)
+    else:
+        print(f"{what}: {path}")
+    return DONE
 
 
 # of the catalogue

@@ -1,0 +1,85 @@
+"""Arguments that several commands take, and how the values in them are read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from circuits import notation
+from circuits.errors import NotationError, OptionError
+
+# Written out, because the rooms that know them load torch; a test compares them.
+CIRCUITS = ("low-pass", "high-pass", "band-pass", "loaded-band-pass", "bode-band-pass", "color-organ")
+LOSSES = (
+    "squared",
+    "magnitude",
+    "decibel",
+    "complex",
+    "relative",
+    "phase",
+    "shifted-mse",
+    "logistic-led",
+    "hinge-led",
+    "hard-led",
+)
+METHODS = ("auto", "levenberg-marquardt", "lbfgs")
+QUANTITIES = ("response", "magnitude", "decibels", "phase", "led")
+MOST_POINTS = 10_000_000
+
+
+def assignments(texts: Sequence[str], where: str) -> dict[str, str]:
+    """`["R=500", "C=1u"]` by name; the values are left as typed for whoever knows their units.
+
+    Raises:
+        OptionError: no name or no value, or a name twice.
+
+    >>> assignments(["R=500", "band.C_low=1u"], "--start")
+    {'R': '500', 'band.C_low': '1u'}
+    """
+    values: dict[str, str] = {}
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if not name or not value:
+            raise OptionError(f"{where} {text!r}; expected NAME=VALUE, such as R=4.7k")
+        if name in values:
+            raise OptionError(f"{where} gives {name} twice, {values[name]} and {value}; give it once")
+        values[name] = value
+    return values
+
+
+def add_circuit(parser: argparse.ArgumentParser) -> None:
+    """A circuit with its values, or a netlist with what to measure in it."""
+    add = parser.add_argument
+    add("circuit", metavar="CIRCUIT", nargs="?", help=f"one of {', '.join(CIRCUITS)}")
+    add("values", metavar="R=4k7", nargs="*", default=[], help="component values, by name")
+    add("--netlist", metavar="FILE", help="the circuit of a SPICE netlist instead of CIRCUIT")
+    add(
+        "--output", metavar="V(a)", action="append", default=[], help="what to measure in the netlist (may be repeated)"
+    )
+
+
+def value_in(unit: str | None) -> Callable[[str], float]:
+    """A reader of values in engineering notation, for argparse."""
+
+    def read(text: str) -> float:
+        try:
+            return notation.parse(text, unit)
+        except NotationError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def count(text: str) -> int:
+    """A number of things: 50, 1k."""
+    number = value_in("")(text)
+    if not number.is_integer() or not 1 <= number <= MOST_POINTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; expected a whole number from 1 to {MOST_POINTS:,}")
+    return int(number)
+
+
+def seed(text: str) -> int:
+    """A seed that torch's generators take."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; expected a whole number from 0 to 2⁶³ − 1")
+    return int(text)
