@@ -67,6 +67,11 @@ class Circuit(nn.Module):
         """What tables and pictures call it."""
         return type(self).__name__
 
+    @property
+    def response_unit(self) -> str:
+        """The unit of the response; a ratio, as here, has none."""
+        return ""
+
     def kinds(self) -> dict[str, Component]:
         """What every component is, by dotted name."""
         kinds = dict(self.components)

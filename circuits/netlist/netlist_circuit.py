@@ -121,6 +121,11 @@ class NetlistCircuit(Answering):
         """The first line of the netlist, or as much of it as fits into a heading."""
         return titled(self.netlist.title) or type(self).__name__
 
+    @property
+    def response_unit(self) -> str:
+        """Ω where all outputs are impedances."""
+        return "Ω" if all(output.is_impedance for output in self._chosen.values()) else ""
+
     def span(self) -> tuple[float, float]:
         """The frequencies of the netlist's `.ac`, or else those between which the response bends."""
         sweep = self.netlist.sweep

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,16 @@ _COMPLEX = (
 )
 
 
-def views_of(quantity: str) -> tuple[View, ...]:
-    """The panels that a quantity needs: two for a complex response, one for anything else."""
-    return _COMPLEX if quantity == "response" else (_PLAIN[quantity],)
+def views_of(quantity: str, unit: str = "") -> tuple[View, ...]:
+    """The panels that a quantity needs: two for a complex response, one for anything else.
+
+    A response with a unit, such as ohms, says what its decibels are counted from.
+    """
+    views = _COMPLEX if quantity == "response" else (_PLAIN[quantity],)
+    return tuple(replace(view, label=_IN_A_UNIT[view.unit].format(unit)) for view in views) if unit else views
+
+
+_IN_A_UNIT = {"": "magnitude ({})", "dB": "magnitude (dB above 1 {})", "°": "phase (°)"}
 
 
 def draw_values(axes: Axes, scene: Scene, view: View, spread: Array | None = None) -> None:

@@ -97,7 +97,7 @@ def rendered(figure: Figure, format: str) -> bytes:
 
 def _numeric_figure(scene: Scene) -> Figure:
     """A panel for each real quantity, and one of residuals under it where there is a fit."""
-    views = numeric_panels.views_of(scene.quantity)
+    views = numeric_panels.views_of(scene.quantity, scene.unit)
     has_residuals = scene.observed is not None and scene.curve is not None
     value = 3.2 if len(views) == 1 else 2.4
     heights = [height for _ in views for height in ((value, 0.35 * value) if has_residuals else (value,))]

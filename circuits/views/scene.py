@@ -75,6 +75,8 @@ class Scene:
     threshold: float | None = None
     spread: tuple[Array, ...] = ()
     """One standard error of the curve, `(k, m)` for each real quantity drawn; infinite where nothing is known."""
+    unit: str = ""
+    """Of the response; none of a ratio."""
 
 
 def scene_of(thing: Fit | SavedFit | Circuit | Measurements, board: int) -> Scene:
@@ -132,7 +134,8 @@ def _of_circuit(circuit: Circuit, board: int) -> Scene:
     parts = dict(circuit.named_parameters(remove_duplicate=False))
     texts = {name: engineering(part_of(circuit, parts[name], board), unit) for name, unit in units.items()}
     name = in_words(circuit.title)
-    return Scene(name, "response", outputs, None, curve, None, marks, _by_output(texts, outputs))
+    notes = _by_output(texts, outputs)
+    return Scene(name, "response", outputs, None, curve, None, marks, notes, unit=circuit.response_unit)
 
 
 def _of_fit(fit: Fit, circuit: Circuit, board: int) -> Scene:
@@ -159,6 +162,7 @@ def _of_fit(fit: Fit, circuit: Circuit, board: int) -> Scene:
         _notes(fit, outputs, board),
         None if led is None else led.threshold,
         _spread(fit, problem, grid, len(outputs), board),
+        circuit.response_unit,
     )
 
 

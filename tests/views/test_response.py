@@ -337,3 +337,16 @@ def test_bad_input(case, tmp_path):
     call, error, said = BAD[case]
     with pytest.raises(error, match=said):
         call(tmp_path)
+
+
+def test_impedances_say_that_they_are_ohms():
+    cell = cc.read_netlist("cell\nR1 in mid 10\nC1 mid 0 1u\n", output="Z(in)", learn="*")
+    f = cc.log_grid(20, 10.0, 1e5)
+    impedance, size = (
+        cc.Measurements(f, quantity, cell.predict(f, quantity).detach()) for quantity in ("response", "magnitude")
+    )
+    labels = [axes.get_ylabel() for axes in cc.plot_response(cell).axes]
+    assert labels == ["magnitude (dB above 1 Ω)", "phase (°)"]
+    assert cc.plot_response(cc.fit(cell, impedance)).axes[0].get_ylabel() == "magnitude (dB above 1 Ω)"
+    assert cc.plot_response(cc.fit(cell, size)).axes[0].get_ylabel() == "magnitude (Ω)"
+    assert cc.plot_response(cc.LowPass(R=1e3)).axes[0].get_ylabel() == "magnitude (dB)"

@@ -125,8 +125,9 @@ class Film:
             target = torch.where(problem.present > 0, target, torch.nan)
         led = led_term(problem.loss)
         threshold = (HALF_POWER if led is None else led.threshold) if quantity == "led" else None
-        table = self._rows(target)
-        self.ground = Ground(quantity, outputs, across, grid.numpy(force=True), at.numpy(force=True), table, threshold)
+        table, unit = self._rows(target), model.circuit.response_unit if isinstance(model, CircuitModel) else ""
+        places = grid.numpy(force=True), at.numpy(force=True)
+        self.ground = Ground(quantity, outputs, across, *places, table, threshold, unit)
 
     def _look_at_module(self, model: ModuleModel) -> tuple[tuple[str, ...], Tensor, str]:
         """A module is drawn over its one input, or else point by point."""

@@ -29,6 +29,7 @@ class Ground:
         at: where the data points are, `(n,)`.
         target: what was measured there, `(k, n)`, NaN where nothing was; None without data.
         threshold: of LEDs, or None.
+        unit: of the response; none of a ratio.
     """
 
     quantity: str
@@ -38,6 +39,7 @@ class Ground:
     at: Array
     target: Array | None = None
     threshold: float | None = None
+    unit: str = ""
 
     @property
     def has_leds(self) -> bool:
@@ -49,7 +51,9 @@ class Ground:
         """The real quantities that are drawn, one panel each."""
         if self.has_leds:
             return (_LED_VIEW,)
-        return (_MODULE_VIEW,) if self.quantity == "value" else numeric_panels.views_of(self.quantity)
+        if self.quantity == "value":
+            return (_MODULE_VIEW,)
+        return numeric_panels.views_of(self.quantity, self.unit)
 
     @property
     def heights(self) -> tuple[float, ...]:
