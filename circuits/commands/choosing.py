@@ -42,6 +42,51 @@ def circuit_to_fit(options: argparse.Namespace, data: Measurements) -> tuple[Cir
     return _catalogue_to_fit(options, data, held, start), data
 
 
+def circuit_on_paper(options: argparse.Namespace, data: Measurements) -> tuple[Circuit, Measurements]:
+    """The circuit with every value as it should be, by --nominal or the netlist, and the outputs of the data it has.
+
+    Raises:
+        OptionError: a component of which no value is known. UnknownName, ComponentError, NetlistError: as for a fit.
+    """
+    values = assignments(options.nominal, "--nominal")
+    if options.netlist is not None:
+        circuit = _netlist(options, values)
+        return circuit, _matching(data, circuit, options.output)
+    if options.output:
+        data = data.select(options.output[0] if len(options.output) == 1 else options.output)
+    name = options.circuit or _default_circuit(data)
+    _check_components(name, values)
+    circuit = _with_defaults(name, values)
+    missing = [one for one, p in circuit.named_parameters() if p.requires_grad and one not in values]
+    if missing:
+        wanted = " ".join(f"{one}=…" for one in missing)
+        raise OptionError(f"nothing says what {', '.join(missing)} should be; add --nominal {wanted}")
+    return circuit, data
+
+
+def circuit_to_tune(options: argparse.Namespace) -> tuple[Circuit, dict[str, tuple[float, float]]]:
+    """The circuit whose components are looked for, and (low, high) in SI units of those of which no value was typed.
+
+    Raises:
+        OptionError: nothing to look for. UnknownName, ComponentError, NetlistError: as for a fit.
+    """
+    if options.netlist is not None:
+        circuit = _netlist(options, assignments(options.values, "value"), [*options.learn, *options.free])
+        if not any(parameter.requires_grad for parameter in circuit.parameters()):
+            raise OptionError("nothing to look for; say what, such as --learn 'R*', or mark it there with ; @learn")
+        return circuit, {}
+    if options.learn:
+        raise OptionError(f"--learn {options.learn[0]} names parts of a netlist; give it with --netlist, or use --free")
+    given = _component_values(options)
+    _check_components(options.circuit, options.free)
+    circuit = _with_defaults(options.circuit, given)
+    for name in options.free:
+        circuit.get_parameter(name).requires_grad_(True)
+    kinds = circuit.kinds()
+    learned = [name for name, parameter in circuit.named_parameters() if parameter.requires_grad]
+    return circuit, {name: (kinds[name].low, kinds[name].high) for name in learned if name not in given}
+
+
 def circuit_to_draw(options: argparse.Namespace) -> Circuit:
     """The circuit of which a picture is wanted, with nothing left to chance."""
     if options.netlist is not None:
