@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
 from circuits.commands.arguments import CIRCUITS, LOSSES, METHODS, QUANTITIES, count, seed
+from circuits.commands.benching import add_bench_options, fit_at_bench, read_files, second_opinions
 from circuits.commands.choosing import circuit_to_fit, written
+from circuits.commands.swapping import add_stock, print_swaps, stock_of
 from circuits.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -22,7 +24,12 @@ CIRCUIT = "option"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What may be typed after the command."""
     add = parser.add_argument
-    add("file", metavar="FILE", help="a table of tones and LEDs, or of magnitudes, decibels, phases, …")
+    add(
+        "file",
+        metavar="FILE",
+        nargs="+",
+        help="a table of tones and LEDs, or of magnitudes, …; several, an output each",
+    )
     add("--circuit", metavar="NAME", help=f"one of {', '.join(CIRCUITS)}; outputs low, band, high are a color organ")
     add("--netlist", metavar="FILE", help="the circuit of a SPICE netlist instead; its values are where the fit starts")
     add("--learn", metavar="R*", action="append", default=[], help="parts of the netlist to fit (may be repeated)")
@@ -42,34 +49,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--start", metavar="R=500", action="append", default=[], help="where a component starts (may be repeated)")
     add("--starts", metavar="N", type=count, help="try N starts, and keep the best result")
     add("--seed", metavar="N", type=seed, default=0, help="of the further starts; 0")
+    add_bench_options(parser)
     add("--plot", metavar="FILE", help="write the picture to a .png, .svg or .pdf file")
     add("--report", metavar="FILE", help="write a page with everything that was found to a .html file")
     add("--json", metavar="FILE", help="write everything that was found to a JSON file")
+    add_stock(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Fit, write what was asked for, and print the table."""
     import losses
-    from circuits.data import read
-    from circuits.fitting import fit
 
     _check_places(options)
+    drawer = stock_of(options)
     try:
         loss = None if options.loss is None else losses.by_name(options.loss)
-        data = read(options.file, options.quantity)
+        data = read_files(options)
         circuit, data = circuit_to_fit(options, data)
-        print(f"{options.file}: {data.understood or data.describe()}")
+        print(f"{', '.join(options.file)}: {data.understood or data.describe()}")
         print(f"start: {_learned(circuit)}\n")
-        result = fit(circuit, data, loss, method=options.method, starts=options.starts, seed=options.seed)
+        result, said = fit_at_bench(options, circuit, data, loss)
     except losses.LossError as error:
         raise OptionError(str(error)) from error
     try:
         written = _write_results(result, options)
     finally:  # a picture that cannot be written does not cost the table, nor a closed pipe the picture
-        print(result)
+        print("".join(f"{line}\n\n" for line in [*said, *second_opinions(result, data)]) + str(result))
     print("".join(f"{path}\n" for path in written), end="")
     if result.reason == "interrupted":
         return INTERRUPTED
+    if drawer is not None:
+        print_swaps(result, drawer, options)
     return DONE if result.converged and result.explains else NOT_EXPLAINED
 
 

@@ -1,0 +1,83 @@
+"""Real parts for what was fitted: the options `--stock`, `--pairs`, `--trim` and `--swaps`, and the swap list."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from circuits.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    import torch
+
+    from circuits.data import Measurements
+    from circuits.fitting import Fit
+    from circuits.lab.drawer import Drawer
+
+_POINTS = 200
+"""Frequencies of the file to compare responses at; the rest would tell nothing new."""
+
+
+def add_stock(parser: argparse.ArgumentParser) -> None:
+    """What may be typed about the parts that there are."""
+    add = parser.add_argument
+    add(
+        "--stock",
+        metavar="DRAWER",
+        help="say which real parts to use: a CSV file of what there is (value, tolerance, count, price), or E3 … E192",
+    )
+    add("--pairs", action="store_true", help="with --stock: two parts in series or in parallel may stand in for one")
+    add("--trim", metavar="R", action="append", default=[], help="with --stock: this one is a trimmer, set to suit")
+    add("--swaps", metavar="FILE", help="with --stock: write the swap list to a JSON file")
+
+
+def stock_of(options: argparse.Namespace) -> Drawer | None:
+    """The parts that there are, read before a long fit rather than after it; None where nobody asks.
+
+    Raises:
+        DataError: a drawer that cannot be read, a place that cannot be written.
+        OptionError: options that need a stock and have none. UnknownName: no such series.
+    """
+    if options.stock is None:
+        given = {"--pairs": options.pairs, "--trim": options.trim, "--swaps": options.swaps}
+        for name in [name for name, value in given.items() if value]:
+            raise OptionError(f"{name} goes with --stock; say which parts there are, such as --stock E12")
+        return None
+    if options.swaps is not None and not Path(options.swaps).parent.is_dir():
+        raise DataError(f"cannot write {options.swaps}: there is no folder {Path(options.swaps).parent}; make it first")
+    from circuits.lab.drawer import drawer_of
+
+    return drawer_of(options.stock)
+
+
+def print_swaps(result: Fit, drawer: Drawer, options: argparse.Namespace) -> None:
+    """Choose the parts for what was fitted, and print which to use for which."""
+    from circuits.lab.snapping import snap
+
+    units = result.units
+    parts = [name for name in result.values if units.get(name) in ("Ω", "F", "H") and name not in options.trim]
+    snapped = snap(
+        result.circuit,  # pyright: ignore[reportArgumentType] # a command line fits circuits only
+        drawer,
+        _frequencies(result.data),
+        quantity=result.data.quantity if result.data.quantity in ("decibels", "response") else "magnitude",
+        parts=parts,
+        free=options.trim,
+        pairs=options.pairs,
+    )
+    print(f"\nswap list, from {options.stock}")
+    print(snapped)
+    if options.swaps is not None:
+        snapped.save(options.swaps)
+        print(f"swap list: {options.swaps}")
+
+
+def _frequencies(data: Measurements) -> torch.Tensor:
+    """The frequencies of the file, or that many of them spread over all."""
+    import torch
+
+    f = data.f.flatten().double().unique()
+    if len(f) <= _POINTS:
+        return f
+    return torch.logspace(float(f[0].log10()), float(f[-1].log10()), _POINTS, dtype=torch.float64)
