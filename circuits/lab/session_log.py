@@ -61,7 +61,8 @@ class SessionLog:
 
     def _write(self, start: int, content: bytes) -> None:
         """Put content behind what is good; take back what did not get there whole."""
-        with open(self.path, "r+b" if self.path.exists() else "w+b") as file:
+        with open(self.path, "r+b" if self._end else "a+b") as file:
+            self._check_untouched(os.fstat(file.fileno()).st_size)
             try:
                 file.truncate(start)
                 file.seek(start)
@@ -71,7 +72,15 @@ class SessionLog:
             except BaseException:
                 file.truncate(start)
                 raise
-            self._size, self._open_end = file.tell(), False
+            self._size = self._end = file.tell()
+            self._open_end = False
+
+    def _check_untouched(self, length: int) -> None:
+        if length != self._end:
+            raise DataError(
+                f"{self.path} was written by somebody else since it was read; the last answer is not kept: "
+                "leave the other session, and begin this one again"
+            )
 
     def _lines(self) -> list[Any]:
         """Every whole line, read; where the good part of the file ends goes to `_size`."""
@@ -80,7 +89,7 @@ class SessionLog:
             content = self.path.read_bytes() if self.path.exists() else b""
         except OSError as error:
             raise DataError(f"cannot read {self.path}: {error.strerror}; give another file") from error
-        found = []
+        found, self._end = [], len(content)
         pieces = content.split(b"\n")
         for number, piece in enumerate(pieces, 1):
             is_last = number == len(pieces)

@@ -279,6 +279,19 @@ def test_an_answer_that_cannot_be_kept_is_not_taken(tmp_path):
     assert session.observations == ()
 
 
+def test_two_sessions_never_overwrite_each_other(tmp_path):
+    first, second = (Session(cc.LowPass(R=500.0), tmp_path / "log") for _ in range(2))
+    first.tell(1000.0, True)
+    with pytest.raises(DataError, match="somebody else"):
+        second.tell(2000.0, False)
+    assert second.observations == ()
+    first.tell(3000.0, False)
+    assert Session(cc.LowPass(R=500.0), tmp_path / "log").observations == first.observations
+    (tmp_path / "log").unlink()
+    with pytest.raises(DataError, match="not kept"):
+        first.tell(4000.0, False)
+
+
 def test_an_interrupted_weighing_is_done_again(tmp_path, monkeypatch):
     session, told = Session(organ(), tmp_path / "log"), Posterior.tell
 
