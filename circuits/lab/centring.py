@@ -61,7 +61,8 @@ def centre(
 
     Args:
         circuit, specification, tolerances: as for `estimate_yield`.
-        names: components to move; those that learn, or where none does, those with a tolerance. Positive ones only.
+        names: positive components to move; where None those that learn, or if none does the resistors with a tolerance,
+            or if there is none whatever has a tolerance.
         boards: for the search.
         verified: boards for the yields before and after.
         seed: of the search; the verification takes the next one.
@@ -196,7 +197,8 @@ def _moved(circuit: Circuit, tolerances: Tolerances, names: Sequence[str] | None
     """The nominal values that may move, by name."""
     parts, kinds = dict(circuit.named_parameters(remove_duplicate=False)), circuit.kinds()
     learned = [name for name, part in parts.items() if part.requires_grad]
-    chosen = list(names) if names is not None else learned or list(tolerances.names)
+    resistors = [name for name in tolerances.names if name in kinds and kinds[name].unit == "Ω"]
+    chosen = list(names) if names is not None else learned or resistors or list(tolerances.names)
     for name in chosen:
         if name not in parts:
             raise UnknownName("component", name, parts)
