@@ -10,7 +10,16 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-COMMANDS = {"fit": "fitting", "simulate": "simulating", "graph": "graphing", "schematic": "schematic_drawing"}
+COMMANDS = {
+    "read": "reading",
+    "fit": "fitting",
+    "simulate": "simulating",
+    "graph": "graphing",
+    "schematic": "schematic_drawing",
+    "diagnose": "diagnosing",
+    "tune": "tuning",
+    "yield": "yielding",
+}
 """The module of every command, in the order of the help."""
 
 DONE, NOT_EXPLAINED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
