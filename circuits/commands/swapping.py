@@ -1,4 +1,4 @@
-"""Real parts for what was fitted: the options `--stock`, `--pairs`, `--trim` and `--swaps`, and the swap list."""
+"""Real parts for what was fitted: the options that go with `--stock`, and the swap list."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def add_stock(parser: argparse.ArgumentParser) -> None:
     )
     add("--pairs", action="store_true", help="with --stock: two parts in series or in parallel may stand in for one")
     add("--trim", metavar="R", action="append", default=[], help="with --stock: this one is a trimmer, set to suit")
+    add(
+        "--swap",
+        metavar="C",
+        action="append",
+        default=[],
+        help="with --stock: find a part for this one too, though held",
+    )
     add("--swaps", metavar="FILE", help="with --stock: write the swap list to a JSON file")
 
 
@@ -40,7 +47,7 @@ def stock_of(options: argparse.Namespace) -> Drawer | None:
         OptionError: options that need a stock and have none. UnknownName: no such series.
     """
     if options.stock is None:
-        given = {"--pairs": options.pairs, "--trim": options.trim, "--swaps": options.swaps}
+        given = {"--pairs": options.pairs, "--trim": options.trim, "--swap": options.swap, "--swaps": options.swaps}
         for name in [name for name, value in given.items() if value]:
             raise OptionError(f"{name} goes with --stock; say which parts there are, such as --stock E12")
         return None
@@ -56,7 +63,8 @@ def print_swaps(result: Fit, drawer: Drawer, options: argparse.Namespace) -> Non
     from circuits.lab.snapping import snap
 
     units = result.units
-    parts = [name for name in result.values if units.get(name) in ("Ω", "F", "H") and name not in options.trim]
+    fitted = [name for name in result.values if units.get(name) in ("Ω", "F", "H")]
+    parts = [name for name in dict.fromkeys([*fitted, *options.swap]) if name not in options.trim]
     snapped = snap(
         result.circuit,  # pyright: ignore[reportArgumentType] # a command line fits circuits only
         drawer,

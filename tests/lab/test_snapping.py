@@ -351,11 +351,24 @@ def test_a_low_pass_in_e12_with_a_trimmer(tmp_path: Path, capsys: pytest.Capture
     assert "1 µF" in out.split("swap list")[1]
 
 
+def test_a_held_capacitor_is_swapped_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    bench = tmp_path / "bench.csv"
+    cc.simulate(cc.LowPass(R=250.0), F, "decibels").to_csv(bench)
+    words = ("--stock", "E6", "--swap", "C", "--swaps", str(tmp_path / "s.json"))
+    assert run("fit", str(bench), "--circuit", "low-pass", *words, capsys=capsys)[0] == 0
+    swaps = json.loads((tmp_path / "s.json").read_text("utf-8"))["swaps"]
+    assert [swap["component"] for swap in swaps] == ["R", "C"]
+    products = {a * b * 1e-6 for a in series_values("E6", 1.0, 9.9) for b in series_values("E6", 10.0, 99.0)}
+    best = min(abs(math.log(tau * 10.0**k / 250e-6)) for tau in products for k in (0, 1, 2))
+    assert abs(math.log(swaps[0]["value"] * swaps[1]["value"] / 250e-6)) == pytest.approx(best)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--pairs",), "--pairs goes with --stock"),
         (("--trim", "R"), "--trim goes with --stock"),
+        (("--swap", "C"), "--swap goes with --stock"),
         (("--swaps", "s.json"), "--swaps goes with --stock"),
         (("--stock", "E13"), "no series 'E13'"),
         (("--stock", "nowhere.csv"), "cannot read nowhere.csv"),
