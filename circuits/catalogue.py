@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -22,6 +23,9 @@ CATALOGUE: dict[str, type[Circuit]] = {
     "bode-band-pass": BodeBandPass,
     "color-organ": ColorOrgan,
 }
+_MAKERS = {"netlist": "circuits.netlist.reading", "bench": "circuits.lab.bench"}
+"""The module that follows each kind of recipe, loaded only then: no solver where there is no netlist."""
+
 _PARTS: dict[type[Circuit], dict[str, Any]] = {
     ColorOrgan: {"low": LowPass, "band": BandPass, "high": HighPass},
 }
@@ -83,11 +87,9 @@ def make_again(recipe: Mapping[str, Any], values: Mapping[str, Value]) -> Circui
         UnknownName: a recipe of a kind that is not known.
         OhmgradError: a recipe or values that cannot be followed.
     """
-    if recipe["kind"] != "netlist":
-        raise UnknownName("kind of recipe", recipe["kind"], ["netlist"])
-    from circuits.netlist.reading import made_again  # the solver is loaded only for a netlist
-
-    return made_again(recipe, values)
+    if recipe["kind"] not in _MAKERS:
+        raise UnknownName("kind of recipe", recipe["kind"], _MAKERS)
+    return import_module(_MAKERS[recipe["kind"]]).made_again(recipe, values)
 
 
 def _below(part: str, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -344,7 +344,7 @@ def test_a_report_is_written_where_asked(run, file, tmp_path, monkeypatch):
     monkeypatch.setattr(cc.Fit, "report", lambda fit, path: Path(path).write_text(repr(fit)), raising=False)
     status, out, _ = run("fit", file(SWEEP), "--circuit", "low-pass", "--report", path)
     assert status == 0 and f"report: {path}" in out
-    assert path.read_text("utf-8").startswith("Fit(LowPass")
+    assert path.read_text("utf-8").startswith("Fit(Bench")
 
 
 # help

@@ -11,6 +11,9 @@ from torch import Tensor
 from circuits.fitting.uncertainty import Information
 
 TOLERANCE = 1e-4
+"""Change of a component along what the data do not see, relative to the largest there, below which it is known."""
+UNSEEN_SHARE = 1e-8
+"""The same as a share of the component's effect on the data: a delay of next to nothing has no relative change."""
 LARGEST_EXPONENT = 6
 STRONG = 0.99
 MOST_PAIRED = 12
@@ -139,7 +142,8 @@ def judge(
     covariance = covariance * relative * relative[:, None]
     size = np.abs(unseen).max(axis=1, initial=0.0)
     flat = scale * np.sqrt(np.maximum(strength.max(initial=0.0), 0)) == 0
-    alone = size <= TOLERANCE * max(size.max(initial=0.0), 1e-300)
+    shares = (axes[:, ~seen] ** 2).sum(axis=1)
+    alone = ((size <= TOLERANCE * max(size.max(initial=0.0), 1e-300)) | (shares <= UNSEEN_SHARE)) & ~flat
     determined = tuple(n for n, ok in zip(names, alone, strict=True) if ok)
     mixed = np.flatnonzero(~alone & ~flat)
     null = unseen[mixed]

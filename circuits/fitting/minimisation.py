@@ -15,6 +15,7 @@ from circuits.fitting.loop import Outcome, run
 from circuits.fitting.methods import LBFGS, LevenbergMarquardt, Method, SignDescent
 from circuits.fitting.model import CircuitModel, ModuleModel
 from circuits.fitting.one_board import is_one_board, run_one_board
+from circuits.fitting.other_ends import other_minima
 from circuits.fitting.problem import Problem, led_term
 from circuits.fitting.progress import Bar
 from circuits.fitting.starts import drawn
@@ -209,7 +210,8 @@ def _side_by_side(problem: Problem, table: Tensor, plan: Plan) -> Minimum:
     )
     problems = [problem.with_loss(one.loss) for one in many.problems]
     start = table.reshape(-1, p)[pick]
-    return Minimum(outcome, problems, many.stage[chosen], start)
+    notes = other_minima(problem, many.outcome.x, many.outcome.loss, many.outcome.reasons) if boards == 1 else []
+    return Minimum(outcome, problems, many.stage[chosen], start, notes)
 
 
 def _one_by_one(problem: Problem, table: Tensor, plan: Plan, recorder: Recorder | None) -> Minimum:

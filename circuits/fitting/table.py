@@ -32,14 +32,15 @@ def describe(fit: Account) -> str:
 
 def _describe_one(fit: Account) -> str:
     """One board, or one plain module."""
-    rows = value_rows(fit)
-    parts = [title(fit), "", _grid(rows[:MOST_ROWS], value_head(fit))]
+    rows, said = value_rows(fit), verdict(fit)
+    warning, said = ([], said) if fit.explains else ([said[0], ""], said[1:])  # before anybody believes an error
+    parts = [title(fit), "", *warning, _grid(rows[:MOST_ROWS], value_head(fit))]
     if len(rows) > MOST_ROWS:
         parts.append(f"… and {len(rows) - MOST_ROWS} more")
     corners = corner_rows(fit)
     if corners:
         parts += ["", _grid(corners, list(CORNER_HEAD))]
-    return "\n".join([*parts, "", *verdict(fit)])
+    return "\n".join([*parts, "", *said])
 
 
 def title(fit: Account) -> str:

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from circuits.lab.drawer import Drawer, Part, read_drawer
     from circuits.lab.extremes import Extremes, FirstOrder, first_order, worst_case
     from circuits.lab.faults import Fault
+    from circuits.lab.intervals import Interval
     from circuits.lab.joint import Joint, fit_jointly, join
     from circuits.lab.loading import loaded
     from circuits.lab.next_measurement import Advice, next_frequencies
     from circuits.lab.preferred_values import nearest_preferred, series_values
     from circuits.lab.residuals import Pattern, residual_pattern
     from circuits.lab.sampling import Spread, monte_carlo
-    from circuits.lab.session import Interval, Session
+    from circuits.lab.session import Session
     from circuits.lab.snapped import Snapped, Swap
     from circuits.lab.snapping import snap
     from circuits.lab.specifications import Specification, leds_as_limits, read_mask
@@ -42,7 +43,7 @@ _HOME = {
     "Extremes": "circuits.lab.extremes",
     "Fault": "circuits.lab.faults",
     "FirstOrder": "circuits.lab.extremes",
-    "Interval": "circuits.lab.session",
+    "Interval": "circuits.lab.intervals",
     "Joint": "circuits.lab.joint",
     "Part": "circuits.lab.drawer",
     "Pattern": "circuits.lab.residuals",

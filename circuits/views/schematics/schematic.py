@@ -16,6 +16,7 @@ from circuits.circuit import Circuit
 from circuits.color_organ import ColorOrgan
 from circuits.errors import OptionError
 from circuits.files import replace_file
+from circuits.lab.bench import Bench
 from circuits.notation import format as engineering
 from circuits.views import style
 from circuits.views.response import format_of
@@ -113,6 +114,7 @@ def draw_schematic(circuit: Circuit, path: str | os.PathLike[str] | None = None,
     boards = circuit.batch_shape.numel()
     if not 0 <= board < boards:
         raise OptionError(f"no board {board}; expected 0 to {boards - 1}")
+    circuit = circuit.inner if isinstance(circuit, Bench) else circuit  # a gain is no part
     sheet = Sheet()
     draw = _organ if type(circuit) is ColorOrgan else _list if circuit.wiring() else _filter
     draw(sheet, circuit, board)
