@@ -44,7 +44,7 @@ class Answer:
         found = circuit.predict(f, self.quantity).squeeze(-1)
         if not circuit.outputs:
             return found
-        output = torch.arange(len(circuit.outputs)).repeat_interleave(len(self.f))
+        output = torch.arange(len(circuit.outputs), device=found.device).repeat_interleave(len(self.f))
         return found.gather(-1, output.unsqueeze(-1)).squeeze(-1)
 
 

@@ -185,6 +185,31 @@ def test_a_resonance_is_highest_inside_the_box():
     assert found.is_vertex.tolist() == [False, False]
 
 
+def test_several_outputs_are_those_of_one_at_a_time():
+    text, f = (
+        "ladder\nV1 in 0 AC 1\nR1 in a 1k tol=5%\nC1 a 0 1u tol=10%\nR2 a b 1k tol=5%\nC2 b 0 1u tol=10%\n",
+        [90.0, 200.0],
+    )
+    both = cc.read_netlist(text, output=["V(a)", "V(b)"])
+    single = [cc.read_netlist(text, output=output) for output in ("V(a)", "V(b)")]
+    parts = tolerances.tolerances_of(both)
+    for ask in (extremes.worst_case, sampling.monte_carlo):
+        together, apart = ask(both, parts, f, boards=200), [ask(one, parts, f, boards=200) for one in single]
+        assert torch.allclose(together.low, torch.cat([one.low for one in apart]), rtol=1e-9)
+        assert torch.allclose(together.high, torch.cat([one.high for one in apart]), rtol=1e-9)
+    slopes = [extremes.first_order(one, parts, f).changes for one in single]
+    assert torch.allclose(extremes.first_order(both, parts, f).changes, torch.cat(slopes, -1))
+
+
+def test_a_circuit_in_single_precision_is_judged_in_it():
+    circuit = cc.LowPass(torch.tensor(200.0, dtype=torch.float32), torch.tensor(1e-6, dtype=torch.float32))
+    parts = Tolerances({"R": 0.05, "C": 0.10})
+    mine, double = (sampling.monte_carlo(one, parts, [800.0], boards=500) for one in (circuit, cc.LowPass(200.0)))
+    assert circuit.R.dtype == torch.float32
+    assert torch.allclose(mine.sigma, double.sigma, rtol=1e-4)
+    assert torch.allclose(extremes.worst_case(circuit, parts, [800.0]).low, double.low.new_tensor([0.6526]), atol=1e-4)
+
+
 def test_no_drawn_board_lies_outside_the_worst_case():
     circuit, f = cc.LoadedBandPass(1000.0, 2000.0), cc.log_grid(15, 10.0, 10e3)
     parts = tolerances.tolerances_of(circuit, {"R": 0.10, "C": 0.20}, "uniform")
