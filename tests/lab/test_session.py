@@ -243,6 +243,17 @@ def test_a_log_cut_anywhere_loses_at_most_the_line_that_was_being_written(tmp_pa
         assert again.note == "" and again.observations == session.observations
 
 
+def test_nothing_of_a_long_torn_line_is_left_behind_the_next_one(tmp_path):
+    played(Session(cc.LowPass(R=500.0), tmp_path / "log"), cc.LowPass(R=777.0), 1)
+    with open(tmp_path / "log", "ab") as file:
+        file.write(b'{"tone": 1' + b"0" * 500)
+    session = Session(cc.LowPass(R=500.0), tmp_path / "log")
+    assert "torn off" in session.note
+    session.tell(1234.0, True)
+    again = Session(cc.LowPass(R=500.0), tmp_path / "log")
+    assert again.note == "" and again.observations == session.observations
+
+
 def test_damage_elsewhere_is_refused_and_left_alone(tmp_path):
     log = tmp_path / "log"
     played(Session(cc.LowPass(R=500.0), log), cc.LowPass(R=777.0), 3)
