@@ -23,9 +23,12 @@ OFFERED = {
 }
 """The quantities that measurements of each can be compared in."""
 
-BEYOND = 2.0
-"""Combined standard errors by which two fits must differ to disagree; since both come from the same readings, whose
-noise they share, chance alone reaches it in less than one comparison in twenty."""
+BEYOND = 3.0
+"""Combined standard errors by which two fits must differ to disagree: by chance one comparison in a hundred."""
+
+ALIKE, ALIKE_BEYOND = ({"response", "magnitude"}, {"magnitude", "decibels"}, {"response", "phase"}), 2.0
+"""Pairs that see the same readings much alike: the noise that they share cancels in their difference, and chance alone
+takes them this far apart in fewer than one comparison in fifty (120 simulated low-passes: 0 to 1.7 %)."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ def _disagreements(fits: dict[str, Fit]) -> list[Disagreement]:
                 if name in known[other]:
                     (a, s), (b, t) = known[one][name], known[other][name]
                     apart = abs(a - b) / max(math.hypot(s, t), 1e-300)
-                    if apart > BEYOND and abs(a - b) > 1e-6 * abs(a):
+                    limit = ALIKE_BEYOND if {one, other} in ALIKE else BEYOND
+                    if apart > limit and abs(a - b) > 1e-6 * abs(a):
                         found.append(Disagreement(name, one, other, apart))
     return found
 
