@@ -30,8 +30,9 @@ def other_measurements(
     """Sentences on which other measurement would determine what this one leaves open, `()` where nothing is open.
 
     Every suggestion is tried on paper: its Fisher information, added to that of the present measurement at all tones,
-    determines the components that it names. Tried are the phase, every other node of the netlist, the impedance that
-    the generator sees, a known load at the output, and a part of known value.
+    determines the components that it names. Tried are a reading in place of an LED, and, for what that leaves open,
+    the phase, every other node of the netlist, the impedance that the generator sees, a known load at the output, and
+    a part of known value.
 
     Args:
         circuit: one board; stock filters are tried by their netlist.
@@ -56,10 +57,16 @@ def other_measurements(
     names = learned_names(circuit)
     base = _led_matrix(circuit, f, names, threshold) if quantity == "led" else _matrix(circuit, f, quantity, names)
     base = base if known is None else base + known
+    said, told = [], set()
+    if quantity == "led":
+        reading = _matrix(circuit, f, "magnitude", names)
+        gained = _gained(circuit, names, base, lambda: reading, _missing(circuit, names, base))
+        if gained:
+            said.append(f"a reading of the magnitude, in place of the LED, would tell {listed(gained, 'and')}")
+        base = base + reading
     missing = _missing(circuit, names, base)
     if not missing:
-        return ()
-    said, told = [], set()
+        return tuple(said)
     for text, matrix in _trials(circuit, f, quantity, names):
         gained = _gained(circuit, names, base, matrix, missing)
         kind = text.partition(",")[0].partition(" of ")[0]  # of several outputs or loads one that tells it is enough
@@ -107,9 +114,7 @@ def _gained(
 
 def _trials(circuit: Circuit, f: Tensor, quantity: str, names: Sequence[str]) -> Iterator[Trial]:
     """Measurements by what to call them, each with its information once it is asked for."""
-    if quantity == "led":
-        yield "a reading of the magnitude, in place of the LED,", lambda: _matrix(circuit, f, "magnitude", names)
-    if quantity in ("magnitude", "decibels"):
+    if quantity in ("magnitude", "decibels", "led"):
         yield "the phase as well", lambda: _matrix(circuit, f, "response", names)
     try:
         yield from _netlist_trials(circuit, f, names)

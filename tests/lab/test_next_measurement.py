@@ -131,7 +131,7 @@ def test_another_output_and_a_load_are_suggested_where_they_help_and_only_there(
 
 def test_leds_that_cannot_tell_ask_for_a_reading():
     said = other_measurements(ladder(), GRID, "led")
-    assert said[0] == "a reading of the magnitude, in place of the LED, would tell R1 and R2"
+    assert said == ("a reading of the magnitude, in place of the LED, would tell R1 and R2",)
     assert other_measurements(organ(), GRID, "led") == ()
 
 
