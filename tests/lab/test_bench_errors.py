@@ -74,3 +74,10 @@ def test_a_gain_that_only_scales_a_product_is_named_with_it():
     circuit = cc.read_netlist("h\nV1 in 0 AC 1\nE1 x 0 in 0 {k}\nR1 x out 1k\nR2 out 0 1k\n.param k=0.5", learn="k")
     verdict = cc.fit(Bench(circuit), cc.simulate(circuit, F, noise=0.001), history=False).identifiability
     assert [one.name for one in verdict.together] == ["k·gain"]
+
+
+def test_a_delay_of_nothing_does_not_hide_the_product():
+    circuit = cc.LowPass(R=300.0)
+    circuit.C.requires_grad_(True)
+    verdict = cc.fit(Bench(circuit, delay=True), cc.simulate(cc.LowPass(R=200.0), F, "response")).identifiability
+    assert [one.name for one in verdict.together] == ["R·C"] and verdict.determined == ("gain", "delay")
