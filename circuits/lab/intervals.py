@@ -31,4 +31,7 @@ class Interval:
 
     def __str__(self) -> str:
         middle, low, high = (notation.format(one, self.unit) for one in (self.middle, self.low, self.high))
-        return f"{middle} ({low} to {high}, ±{100 * self.relative:.2g} %)"
+        share = (
+            f", ±{100 * self.relative:.2g} %" if self.relative < 1 else ""
+        )  # wider than that a percentage says little
+        return f"{middle} ({low} to {high}{share})"
