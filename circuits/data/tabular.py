@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from circuits.data import labels, text
 from circuits.data.headers import understand
 from circuits.data.text import Line
 from circuits.errors import DataError
 
-_DELIMITERS = (";", "\t", ",", None)
+DELIMITERS = (";", "\t", ",", None)
 _SAMPLE = 200  # lines that decide on the delimiter
 _PREAMBLE = 1000  # lines among which the header is sought
-_NAMES = {";": "semicolon", "\t": "tab", ",": "comma", None: "blank"}
+LAYOUTS = {";": "semicolon", "\t": "tab", ",": "comma", None: "blank"}
 ADVICE = "name it frequency_hz, freq_khz or f"
 
 
@@ -27,14 +27,17 @@ class Table:
     decimal_comma: bool
     layout: str
     comments: list[str]
+    skipped: list[str] = field(default_factory=list)
 
     def column(self, index: int) -> list[str]:
         """The cells of one column."""
         return [row[index] for row in self.rows]
 
 
-def tabulate(content: str) -> Table:
+def tabulate(content: str, frequency: str | None = None) -> Table:
     r"""Find header and rows in the text of a file.
+
+    A header is a line that names a frequency, or that has the name given for it.
 
     Raises:
         DataError: nothing in the file, no header with a frequency, no rows, or a row of another length.
@@ -46,20 +49,25 @@ def tabulate(content: str) -> Table:
     found = text.lines(content)
     if not found:
         raise DataError("the file is empty; expected a header such as frequency_hz,magnitude and rows of numbers")
-    delimiter = _delimiter([line.text for line in found if not line.mark][:_SAMPLE])
+    delimiter = delimiter_of([line.text for line in found if not line.mark])
     if delimiter == ";":  # then a leading ";" is an empty first cell, not a comment
         found = [Line(line.number, ";" + line.text, "") if line.mark == ";" else line for line in found]
-    header, names = _header(found, delimiter)
+    header, names = _header(found, delimiter, frequency)
     body = [line for line in found[header + 1 :] if not line.mark]
-    rows, numbers = _rows(body, delimiter, names, found[header].number)
+    rows, numbers = fit_rows(body, delimiter, names, found[header].number)
     decimal_comma = "," in content and text.has_decimal_comma([cell for row in rows for cell in row])
-    layout = f"{_NAMES[delimiter]}-separated" + (", decimal comma" if decimal_comma else "")
+    layout = f"{LAYOUTS[delimiter]}-separated" + (", decimal comma" if decimal_comma else "")
     notes = [line.text.strip() for at, line in enumerate(found) if at != header and (line.mark or at < header)]
     return Table(names, rows, numbers, decimal_comma, layout, notes)
 
 
-def _delimiter(sample: list[str]) -> str | None:
-    """The delimiter under which most lines are rows of numbers and labels; else what splits most lines."""
+def delimiter_of(sample: list[str]) -> str | None:
+    """The delimiter under which most lines are rows of numbers and labels; else what splits most lines.
+
+    >>> delimiter_of(["1,5;2", "2,5;3"])
+    ';'
+    """
+    sample = sample[:_SAMPLE]
 
     def rows(delimiter: str | None) -> int:
         return sum(_is_row(text.split(line, delimiter)) for line in sample)
@@ -67,8 +75,8 @@ def _delimiter(sample: list[str]) -> str | None:
     def splits(delimiter: str | None) -> int:
         return sum(len(text.split(line, delimiter)) > 1 for line in sample)
 
-    best = max(_DELIMITERS, key=rows)
-    return best if rows(best) else max(_DELIMITERS, key=splits)
+    best = max(DELIMITERS, key=rows)
+    return best if rows(best) else max(DELIMITERS, key=splits)
 
 
 def _is_number(cell: str) -> bool:
@@ -81,7 +89,7 @@ def _is_row(cells: list[str]) -> bool:
     return len(cells) > 1 and known and any(_is_number(cell) for cell in cells)
 
 
-def _header(found: list[Line], delimiter: str | None) -> tuple[int, list[str]]:
+def _header(found: list[Line], delimiter: str | None, frequency: str | None = None) -> tuple[int, list[str]]:
     """Index and names of the header: a plain line that names a frequency, else the last comment that does."""
     first = next(
         (i for i, line in enumerate(found) if not line.mark and _is_row(text.split(line.text, delimiter))),
@@ -92,26 +100,31 @@ def _header(found: list[Line], delimiter: str | None) -> tuple[int, list[str]]:
     plain = [at for at in above if not found[at].mark]
     remarks = [at for at in reversed(above) if found[at].mark]
     for at in plain + remarks:
-        names = _names(found[at].text, delimiter, width)
+        names = _names(found[at].text, delimiter, width, frequency)
         if names is not None:
             return at, names
     raise _no_header(found, plain, remarks, first, delimiter)
 
 
-def _names(line: str, delimiter: str | None, width: int | None) -> list[str] | None:
+def _names(line: str, delimiter: str | None, width: int | None, frequency: str | None = None) -> list[str] | None:
     """The names on a line if it is a header: one is a frequency, and each has a cell if possible.
 
     A comment may separate its names in another way than the rows separate their cells.
     """
-    names = _split_names(line, delimiter)
+    names = split_names(line, delimiter)
     if len(names) != width:
-        others = (_split_names(line, other) for other in _DELIMITERS)
+        others = (split_names(line, other) for other in DELIMITERS)
         names = next((other for other in others if len(other) == width), names)
-    return names if _names_frequency(names) else None
+    given = frequency is not None and frequency.lower() in [name.lower() for name in names]
+    return names if given or _names_frequency(names) else None
 
 
-def _split_names(line: str, delimiter: str | None) -> list[str]:
-    """Split a header; where blanks separate, a unit in brackets or after a slash stays with its name."""
+def split_names(line: str, delimiter: str | None) -> list[str]:
+    """Split a header; where blanks separate, a unit in brackets or after a slash stays with its name.
+
+    >>> split_names("f (Hz) gain", None)
+    ['f (Hz)', 'gain']
+    """
     if delimiter is not None:
         return text.split(line, delimiter)
     wide = [cell for cell in re.split(r"\t|\s{2,}", line.strip()) if cell]
@@ -147,8 +160,14 @@ def _no_header(
     return DataError("no table in this file; expected a header such as frequency_hz,magnitude and rows of numbers")
 
 
-def _rows(body: list[Line], delimiter: str | None, names: list[str], header: int) -> tuple[list[list[str]], list[int]]:
-    """Rows as long as the header, blank ones dropped, with their line numbers."""
+def fit_rows(
+    body: list[Line], delimiter: str | None, names: list[str], header: int
+) -> tuple[list[list[str]], list[int]]:
+    """Rows as long as the header, blank ones dropped, with their line numbers.
+
+    Raises:
+        DataError: no rows, or one of another length.
+    """
     rows, numbers, width = [], [], len(names)
     for line in body:
         cells = text.split(line.text, delimiter)

@@ -18,6 +18,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
 
@@ -51,6 +52,15 @@ def decode(data: bytes) -> str:
     raise DataError("this is no text file; expected a table in UTF-8, UTF-16 or Latin-1: export it as CSV")
 
 
+def raw_lines(text: str, most: int = 0) -> list[str]:
+    r"""The lines of a text as they stand, blank ones too; of a long text only the first ones, where asked.
+
+    >>> raw_lines("a\r\n\nb")
+    ['a', '', 'b']
+    """
+    return _LINE_END.split(text, most)[: most or None]
+
+
 def lines(text: str) -> list[Line]:
     r"""Split into lines at any line end, dropping blank ones and setting comment marks apart.
 
@@ -58,7 +68,7 @@ def lines(text: str) -> list[Line]:
     [Line(number=1, text=' f, gain', mark='#'), Line(number=3, text='100,0.5', mark='')]
     """
     found = []
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+    for number, line in enumerate(_LINE_END.split(text), start=1):
         bare = line.lstrip()
         if not bare:
             continue

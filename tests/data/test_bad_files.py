@@ -26,7 +26,7 @@ BAD = {
         DataError,
         ["line 1", "no header stands above", "frequency_hz,magnitude"],
     ),
-    "logarithms": ("Frequency Log(Hz), Gain (dB)\n2,-1\n", DataError, ["'Frequency Log(Hz)'"]),
+    "logarithms": ("Frequency Log(Hz), Level (dB)\n2,-1\n", DataError, ["'Frequency Log(Hz)'"]),
     "two frequencies": ("f,freq_khz,gain\n1,1,1\n", DataError, ["'f' and 'freq_khz' are both frequencies"]),
     "header only": ("f,gain\n", DataError, ["line 1", "no rows below it"]),
     "nothing measured": ("f,\n1,\n", DataError, ["nothing measured beside it"]),

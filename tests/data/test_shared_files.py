@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from circuits.data import read
-from circuits.errors import DataError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 # quantity, points, first and last frequency, first value, whether sigma
@@ -31,7 +30,7 @@ FILES = {
         False,
     ),
     "p241_lcr_R98.csv": ("response", 36, 250, 40000, cmath.rect(0.0152, math.radians(-90)), False),
-    "e7_rlc_low_damp.csv": ("magnitude", 36, 10000, 40000, 2.3, True),
+    "e7_rlc_low_damp.csv": ("magnitude", 36, 10000, 40000, 1.15, True),
 }
 
 
@@ -60,14 +59,24 @@ def test_the_decibels_are_those_in_the_file():
     assert read(SHARED / "p241_lcr_R98.csv", "magnitude").values[0].item() == 0.0152
 
 
-def test_volts_without_an_input_voltage_are_said_to_be():
+def test_an_input_voltage_in_a_comment_is_divided_by():
     data = read(SHARED / "e7_rlc_low_damp.csv")
-    assert "no input voltage column, so 'peak-to-peak voltage(volt)' is read as the ratio to an" in data.understood
-    assert data.sigma[:2].tolist() == [0.05, 0.05]
+    assert "divided by the input voltage 2 V of a comment, taken to swing as the output does" in data.understood
+    assert data.sigma is not None
+    assert data.sigma[:2].tolist() == [0.025, 0.025]
     assert "Input voltage:2V" in data.meta["comments"]
 
 
-@pytest.mark.parametrize("name", ["Circuit1_EIS_1.z", "Simulation_DM.txt"])
-def test_what_no_reader_knows_yet_is_refused(name):
-    with pytest.raises(DataError, match=r"line \d"):
-        read(SHARED / name)
+def test_an_impedance_is_in_ohms():
+    data = read(SHARED / "Circuit1_EIS_1.z")
+    assert (data.quantity, len(data), data.f[0].item(), data.f[-1].item()) == ("response", 48, 1.0, 50e3)
+    assert data.values[[0, -1]].tolist() == [75.803 - 0.16244j, 29.036 + 0.63662j]
+    assert data.meta["units"]["Z'(a)"] == "ohms"
+
+
+def test_a_plot_of_ltspice_is_read_whole():
+    data = read(SHARED / "Simulation_DM.txt")
+    assert (data.quantity, len(data), data.f[0].item()) == ("response", 181, 1.0)
+    first = cmath.rect(10 ** (-85.1288539069573 / 20), math.radians(89.9250619081392))
+    assert data.values[0].item() == pytest.approx(first, rel=1e-12)
+    assert "R=1K: step 3 of 3, the only one in the file" in data.understood

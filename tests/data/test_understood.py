@@ -40,4 +40,12 @@ def test_what_was_understood_is_said(text, said, write):
 
 def test_the_rest_of_the_file_is_kept(write):
     meta = read(write("# bench 3, Ana\nf,gain\n100,0.9\n")).meta
-    assert meta == {"file": "bench.csv", "columns": ["f", "gain"], "comments": ["bench 3, Ana"]}
+    assert meta == {
+        "file": "bench.csv",
+        "source": "a table with a header",
+        "ratio": "already taken",
+        "skipped": [],
+        "units": {"f": "Hz", "gain": "ratio"},
+        "columns": ["f", "gain"],
+        "comments": ["bench 3, Ana"],
+    }

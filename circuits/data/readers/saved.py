@@ -10,6 +10,7 @@ import torch
 from circuits.data import text as lines_of
 from circuits.data.conversion import QUANTITIES
 from circuits.data.measurements import Measurements
+from circuits.data.naming import AS_NAMED, Naming, refuse
 from circuits.data.writing import MARK
 from circuits.errors import DataError
 
@@ -25,12 +26,14 @@ def recognise(text: str) -> bool:
     return _description(text) is not None
 
 
-def parse(text: str, quantity: str | None = None) -> Measurements:
+def parse(text: str, quantity: str | None = None, naming: Naming = AS_NAMED) -> Measurements:
     """Read the description and the rows below it; another quantity is left to the caller.
 
     Raises:
         DataError: rows that do not fit the description.
+        OptionError: roles or units given by hand.
     """
+    refuse(naming, "file that Measurements.to_csv wrote")
     said = _description(text)
     if said is None:
         raise DataError("the first line is not the description that Measurements.to_csv writes")
