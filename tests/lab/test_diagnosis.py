@@ -1,4 +1,4 @@
-"""Diagnosis: evidence against exact integrals, limits against exact circuits, and boards of which the fault is known."""
+"""Diagnosis: evidence against exact integrals, limits against exact circuits, boards whose fault is known."""
 
 from __future__ import annotations
 
@@ -233,6 +233,8 @@ def test_two_faults_at_once_are_not_explained_by_one():
     found = diagnose(paper(), cc.simulate(two, F, "magnitude", 0.01))
     assert not found.explains and not found.certain and not found.healthy
     assert found.verdict.startswith("No single fault explains")
+    unknown = cc.Measurements(F, "magnitude", cc.simulate(two, F, "magnitude", 0.01).values, outputs=NAMES)
+    assert "with parts far beyond their tolerances" in diagnose(paper(), unknown).verdict
 
 
 def test_a_part_that_the_output_does_not_see_is_said_to_hide():
