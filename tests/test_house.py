@@ -227,7 +227,11 @@ def test_importing_the_rooms_of_a_fit_loads_nothing_to_draw_with():
     assert (done.stdout, done.stderr.strip()) == ("", "")
 
 
-@pytest.mark.parametrize("arguments", [(), ("fit",), ("read",), ("simulate",), ("graph",), ("schematic",), ("yield",), ("tune",), ("diagnose",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("fit",), ("read",), ("simulate",), ("graph",), ("schematic",), ("yield",), ("tune",), ("diagnose",)],
+    ids=" ".join,
+)
 def test_help_answers_without_torch(arguments: tuple[str, ...]):
     done = run("-X", "importtime", "-m", "circuits", *arguments, "--help")
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines()}

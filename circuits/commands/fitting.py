@@ -10,7 +10,7 @@ from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
 from circuits.commands.arguments import CIRCUITS, LOSSES, METHODS, QUANTITIES, count, seed
 from circuits.commands.benching import add_bench_options, fit_at_bench, read_files, second_opinions
 from circuits.commands.choosing import circuit_to_fit, written
-from circuits.commands.swapping import add_stock, print_swaps, stock_of
+from circuits.commands.swapping import add_stock, stock_of, swaps_of_fit
 from circuits.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     if result.reason == "interrupted":
         return INTERRUPTED
     if drawer is not None:
-        print_swaps(result, drawer, options)
+        swaps_of_fit(result, drawer, options)
     return DONE if result.converged and result.explains else NOT_EXPLAINED
 
 

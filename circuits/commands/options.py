@@ -10,9 +10,14 @@ from circuits.commands import COMMANDS, module_of
 from circuits.errors import OptionError
 
 _EXAMPLES = """examples:
+  circuits read sweep.csv
   circuits fit bench.csv --plot organ.png
   circuits fit sweep.csv --circuit low-pass --fix C=100n --start R=4k7 --quantity decibels
   circuits fit bench.csv --netlist organ.cir --learn 'R*' --output 'V(low)/V(in)'
+  circuits fit bench.csv --stock drawer.csv --pairs
+  circuits yield color-organ low.R=200 --tolerance R=5% --tolerance C=10% --tones wanted.csv
+  circuits diagnose board.csv --circuit color-organ --nominal low.R=200 band.R_low=39
+  circuits tune color-organ --log hour.log --tone tone.wav
   circuits simulate low-pass R=4k7 C=100n --grid 50 --from 10 --to 100k --noise 0.01 --out sweep.csv
   circuits graph color-organ low.R=200 --at 1k --values --out graph.svg
   circuits schematic low-pass R=500 --out filter.svg
@@ -79,7 +84,7 @@ def _check_circuit(options: argparse.Namespace, asked: str, takes: str) -> None:
 def _parser() -> Parser:
     parser = Parser(
         prog="circuits",
-        description="Fit circuits to measurements, simulate them, and draw how they are computed.",
+        description="Fit circuits to measurements, find what is wrong and which parts to use; simulate and draw them.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from circuits.errors import DataError, OptionError
 if TYPE_CHECKING:
     import torch
 
+    from circuits.circuit import Circuit
     from circuits.data import Measurements
     from circuits.fitting import Fit
     from circuits.lab.drawer import Drawer
@@ -58,22 +60,23 @@ def stock_of(options: argparse.Namespace) -> Drawer | None:
     return drawer_of(options.stock)
 
 
-def print_swaps(result: Fit, drawer: Drawer, options: argparse.Namespace) -> None:
+def swaps_of_fit(result: Fit, drawer: Drawer, options: argparse.Namespace) -> None:
     """Choose the parts for what was fitted, and print which to use for which."""
+    quantity = result.data.quantity if result.data.quantity in ("decibels", "response") else "magnitude"
+    circuit = result.circuit  # a command line fits circuits only
+    print_swaps(circuit, [*result.values], _frequencies(result.data), quantity, drawer, options)  # pyright: ignore
+
+
+def print_swaps(
+    circuit: Circuit, names: Sequence[str], f: torch.Tensor, quantity: str, drawer: Drawer, options: argparse.Namespace
+) -> None:
+    """Choose the parts for a circuit as it should be, and print which to use for which of its components."""
     from circuits.lab.snapping import snap
 
-    units = result.units
-    fitted = [name for name in result.values if units.get(name) in ("Ω", "F", "H")]
-    parts = [name for name in dict.fromkeys([*fitted, *options.swap]) if name not in options.trim]
-    snapped = snap(
-        result.circuit,  # pyright: ignore[reportArgumentType] # a command line fits circuits only
-        drawer,
-        _frequencies(result.data),
-        quantity=result.data.quantity if result.data.quantity in ("decibels", "response") else "magnitude",
-        parts=parts,
-        free=options.trim,
-        pairs=options.pairs,
-    )
+    units = circuit.units()
+    found = [name for name in names if units.get(name) in ("Ω", "F", "H")]
+    parts = [name for name in dict.fromkeys([*found, *options.swap]) if name not in options.trim]
+    snapped = snap(circuit, drawer, f, quantity=quantity, parts=parts, free=options.trim, pairs=options.pairs)
     print(f"\nswap list, from {options.stock}")
     print(snapped)
     if options.swaps is not None:

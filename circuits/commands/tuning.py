@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
 from circuits.commands.arguments import add_circuit, seed, value_in
 from circuits.commands.choosing import circuit_to_tune
+from circuits.commands.swapping import add_stock, print_swaps, stock_of
 from circuits.errors import NotationError, OhmgradError, OptionError
 
 if TYPE_CHECKING:
+    from circuits.circuit import Circuit
+    from circuits.lab.drawer import Drawer
     from circuits.lab.session import Session
 
 SUMMARY = "find the components of a board, from tones that are proposed one by one"
@@ -44,6 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--from", dest="low", metavar="HZ", type=value_in("Hz"), help="lowest tone; 1, or 20 with --tone")
     add("--to", dest="high", metavar="HZ", type=value_in("Hz"), help="highest tone; 1M, or 20k with --tone")
     add("--seed", metavar="N", type=seed, default=0, help="of everything random; 0")
+    add_stock(parser)
 
 
 def share(text: str) -> float:
@@ -64,7 +68,8 @@ def share(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Propose, listen and show until all is known or nobody answers."""
-    session = _session(options)
+    drawer = stock_of(options)
+    session, circuit = _session(options)
     _write_sweep(session, options)
     if session.note:
         print(session.note, file=sys.stderr)
@@ -78,6 +83,8 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         status = INTERRUPTED
     print(f"\n{result(session)}")
+    if drawer is not None and session.observations:
+        _swaps(session, circuit, drawer, options)
     if options.log is not None and not session.done:
         print(f"{options.log}: keeps the {len(session.observations)} answers; the same command goes on from them")
     return status or (DONE if session.good else NOT_EXPLAINED)
@@ -187,7 +194,20 @@ def _show(session: Session) -> None:
 # the session
 
 
-def _session(options: argparse.Namespace) -> Session:
+def _swaps(session: Session, circuit: Circuit, drawer: Drawer, options: argparse.Namespace) -> None:
+    """Real parts for the values that were typed, or where some were not for those that were found."""
+    from circuits.commands.arguments import assignments
+    from circuits.data import log_grid
+
+    typed = {name.lower() for name in assignments(options.values, "value")}
+    as_typed = typed.issuperset(name.lower() for name in session.state())
+    wanted = circuit if as_typed else session.fitted()
+    print(f"\nparts for {'the values that were typed' if as_typed else 'what was found'}:", end="")
+    print_swaps(wanted, [*session.state()], log_grid(200, session.low, session.high), "magnitude", drawer, options)
+
+
+def _session(options: argparse.Namespace) -> tuple[Session, Circuit]:
+    """The session, and the circuit as it was typed."""
     from circuits.lab.session import Session
 
     circuit, within = circuit_to_tune(options)
@@ -196,7 +216,7 @@ def _session(options: argparse.Namespace) -> Session:
     low, high = (low if options.low is None else options.low), (high if options.high is None else options.high)
     if plays and high >= 24e3:
         raise OptionError(f"--to {high:g} with --tone or --sweep; a sound card plays tones below 24 kHz")
-    return Session(
+    session = Session(
         circuit,
         options.log,
         readings=options.readings,
@@ -207,6 +227,7 @@ def _session(options: argparse.Namespace) -> Session:
         sigma=options.sigma,
         seed=options.seed,
     )
+    return session, circuit
 
 
 def _write_sweep(session: Session, options: argparse.Namespace) -> None:

@@ -126,3 +126,12 @@ def test_a_session_that_is_killed_keeps_its_answers(tmp_path):
                 break
         process.send_signal(signal.SIGKILL)
     assert len(Session(cc.LowPass(R=500.0), tmp_path / "log").observations) == 2
+
+
+def test_a_swap_list_for_the_values_that_were_typed_or_found(tune):
+    status, out, _ = tune(["l", "quit"], "low-pass", "R=331", "--stock", "E12")
+    assert status == 1 and "parts for the values that were typed:" in out
+    assert "R 331 Ω 330 Ω 330 Ω -0.3 %" in [" ".join(line.split()) for line in out.splitlines()]
+    assert "parts for what was found:" in tune(["l", "quit"], "low-pass", "--stock", "E12")[1]
+    status, _, complaints = tune([], "low-pass", "--pairs")
+    assert status == 2 and "--pairs goes with --stock" in str(complaints)
