@@ -404,7 +404,7 @@ def test_a_terminal_without_omega_still_gets_its_line():
 
 
 def test_control_c_is_130(run, file, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("circuits.data.read", interrupted)
@@ -436,3 +436,13 @@ def test_examples_run(script):
     )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.count(b"\n") > 5 and done.stderr == b""
+
+
+def test_columns_without_telling_names_are_named(tmp_path, run):
+    file = tmp_path / "odd.csv"
+    file.write_text("x;y;theta\n100;0,985;-9\n300;0,883;-27\n1000;0,5;-58\n3000;0,18;-79\n", "utf-8")
+    named = ("--column", "frequency=x", "--column", "magnitude=y")
+    status, out, complaints = run("fit", str(file), "--circuit", "low-pass", *named, "--gain", "off")
+    assert (status, complaints) == (0, [])
+    assert "magnitude from 'y'" in out
+    assert run("fit", str(file), "--circuit", "low-pass", "--column", "frequency=z")[0] == 2

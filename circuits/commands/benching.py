@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuits.commands.arguments import value_in
+from circuits.commands.columns import measurements_of
 from circuits.errors import NotationError, OptionError
 
 if TYPE_CHECKING:
@@ -52,10 +53,8 @@ def read_files(options: argparse.Namespace) -> Measurements:
     Raises:
         OptionError: other than one output for each file.
     """
-    from circuits.data import read
-
     if len(options.file) == 1:
-        return read(options.file[0], options.quantity)
+        return measurements_of(options, options.file[0])
     from circuits.lab.joint import join
 
     names = options.output or [Path(path).stem for path in options.file]
@@ -66,7 +65,7 @@ def read_files(options: argparse.Namespace) -> Measurements:
     names = [_output_name(name) for name in names]
     if len(set(names)) < len(names):
         raise OptionError(f"outputs {', '.join(names)}; expected a different one for each file")
-    return join({name: read(path, options.quantity) for name, path in zip(names, options.file, strict=True)})
+    return join({name: measurements_of(options, path) for name, path in zip(names, options.file, strict=True)})
 
 
 def _output_name(text: str) -> str:

@@ -10,6 +10,7 @@ from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
 from circuits.commands.arguments import CIRCUITS, LOSSES, METHODS, QUANTITIES, count, seed
 from circuits.commands.benching import add_bench_options, fit_at_bench, read_files, second_opinions
 from circuits.commands.choosing import circuit_to_fit, written
+from circuits.commands.columns import add_columns
 from circuits.commands.swapping import add_stock, stock_of, swaps_of_fit
 from circuits.errors import DataError, OptionError
 
@@ -33,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--circuit", metavar="NAME", help=f"one of {', '.join(CIRCUITS)}; outputs low, band, high are a color organ")
     add("--netlist", metavar="FILE", help="the circuit of a SPICE netlist instead; its values are where the fit starts")
     add("--learn", metavar="R*", action="append", default=[], help="parts of the netlist to fit (may be repeated)")
+    add_columns(parser)
     add("--quantity", metavar="NAME", help=f"which quantity of the file to fit: {', '.join(QUANTITIES)}")
     add(
         "--output",

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.commands import DONE
-from circuits.commands.arguments import QUANTITIES, assignments
-from circuits.errors import DataError, OptionError
+from circuits.commands.arguments import QUANTITIES
+from circuits.commands.columns import add_columns, measurements_of
+from circuits.errors import DataError
 
 if TYPE_CHECKING:
     from circuits.data import Measurements
@@ -22,51 +23,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """What may be typed after the command."""
     add = parser.add_argument
     add("file", metavar="FILE", help="what an instrument or a simulator wrote, or a table with a header")
-    add(
-        "--column",
-        metavar="ROLE=NAME",
-        action="append",
-        default=[],
-        help="what a column is: frequency, magnitude, decibels, phase, real, imag, vin, vout, led or sigma "
-        "(may be repeated)",
-    )
-    add(
-        "--unit",
-        metavar="NAME=UNIT",
-        action="append",
-        default=[],
-        help="the unit of a column, such as 'theta=rad' (may be repeated)",
-    )
+    add_columns(parser)
     add("--quantity", metavar="NAME", help=f"which quantity to read: {', '.join(QUANTITIES)}")
     add("--out", metavar="FILE", help=f"write what was read to a file that ends in {', '.join(SUFFIXES)}")
 
 
 def run(options: argparse.Namespace) -> int:
     """Read, say what was understood, and write it where asked."""
-    from circuits.data import read
-
     if options.out is not None and Path(options.out).suffix.lower() not in SUFFIXES:
         raise DataError(f"cannot write {options.out}; its name must end in {', '.join(SUFFIXES)}")
-    columns, units = assignments(options.column, "--column"), _units(options.unit)
-    data = read(options.file, options.quantity, columns=columns, units=units)
+    data = measurements_of(options, options.file)
     print(_account(options.file, data))
     if options.out is not None:
         _write(data, options.out)
         print(f"written: {options.out}")
     return DONE
-
-
-def _units(texts: list[str]) -> dict[str, str]:
-    """`["theta=rad"]` by column, whose name may hold an equals sign itself."""
-    units: dict[str, str] = {}
-    for text in texts:
-        name, _, unit = (part.strip() for part in text.rpartition("="))
-        if not name or not unit:
-            raise OptionError(f"--unit {text!r}; expected NAME=UNIT, such as theta=rad")
-        if name in units:
-            raise OptionError(f"--unit gives {name} twice, {units[name]} and {unit}; give it once")
-        units[name] = unit
-    return units
 
 
 def _account(file: str, data: Measurements) -> str:
