@@ -23,7 +23,7 @@ from torch import Tensor
 import circuits as cc
 import losses
 from circuits.errors import OhmgradError
-from circuits.lab.session import Session
+from circuits.lab.dialogue.session import Session
 
 NOMINAL = torch.tensor([198.944, 39.789, 159.155, 31.831], dtype=torch.float64)
 RANGES = {"1 Hz to 1 MHz, as the session": (1.0, 1e6), "100 Hz to 40 kHz, where all corners lie": (100.0, 40e3)}

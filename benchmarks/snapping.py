@@ -23,7 +23,7 @@ import torch
 
 import circuits as cc
 from circuits.lab import Drawer, Snapped, read_drawer, snap
-from circuits.lab.drawer import drawer_of_series
+from circuits.lab.parts.drawer import drawer_of_series
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 IDEAL = [198.944, 39.789, 159.155, 31.831]

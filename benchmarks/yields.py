@@ -32,7 +32,7 @@ from circuits.lab import (
     tolerances_of,
     yield_costs,
 )
-from circuits.lab.tolerances import checked
+from circuits.lab.production.tolerances import checked
 
 ORGAN = (198.944, (39.789, 159.155), 31.831)
 PRICES = {"R": {0.01: 0.02, 0.05: 0.01, 0.10: 0.005}, "C": {0.02: 1.0, 0.05: 0.4, 0.10: 0.15, 0.20: 0.08}}

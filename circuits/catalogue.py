@@ -23,7 +23,7 @@ CATALOGUE: dict[str, type[Circuit]] = {
     "bode-band-pass": BodeBandPass,
     "color-organ": ColorOrgan,
 }
-_MAKERS = {"netlist": "circuits.netlist.reading", "bench": "circuits.lab.bench"}
+_MAKERS = {"netlist": "circuits.netlist.reading", "bench": "circuits.lab.modelling.bench"}
 """The module that follows each kind of recipe, loaded only then: no solver where there is no netlist."""
 
 _PARTS: dict[type[Circuit], dict[str, Any]] = {

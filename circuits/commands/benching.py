@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from circuits.circuit import Circuit
     from circuits.data import Measurements
     from circuits.fitting import Fit
-    from circuits.lab.bench import Bench
+    from circuits.lab.modelling.bench import Bench
 
 WEIGHTINGS = ("sigma", "modulus", "unit")
 LEVELS = ("response", "magnitude", "decibels")
@@ -55,7 +55,7 @@ def read_files(options: argparse.Namespace) -> Measurements:
     """
     if len(options.file) == 1:
         return measurements_of(options, options.file[0])
-    from circuits.lab.joint import join
+    from circuits.lab.modelling.joint import join
 
     names = options.output or [Path(path).stem for path in options.file]
     if len(names) != len(options.file):
@@ -83,12 +83,12 @@ def fit_at_bench(
     options: argparse.Namespace, circuit: Circuit, data: Measurements, loss: losses.Loss | None
 ) -> tuple[Fit, list[str]]:
     """The fit with whatever the bench adds, and what a person should know before believing its errors."""
-    from circuits.lab.bench import Bench
+    from circuits.lab.modelling.bench import Bench
 
     if options.weights is not None:
         if loss is not None:
             raise OptionError("--weights and --loss both say how points weigh; give one of them")
-        from circuits.lab.weighting import weigh
+        from circuits.lab.modelling.weighting import weigh
 
         data, loss = weigh(data, options.weights)
     said: list[str] = []
@@ -108,7 +108,7 @@ def fit_at_bench(
 
 def _fitted(options: argparse.Namespace, circuit: Circuit, data: Measurements, loss: losses.Loss | None) -> Fit:
     if loss is None and len(data.outputs) > 1 and len(options.file) > 1 and options.method == "auto":
-        from circuits.lab.joint import fit_balanced
+        from circuits.lab.modelling.joint import fit_balanced
 
         return fit_balanced(circuit, data, options.starts, options.seed)
     from circuits.fitting import fit
@@ -129,7 +129,7 @@ def _gain(options: argparse.Namespace, circuit: Circuit, data: Measurements) -> 
 
 
 def _is_voltage_ratio(circuit: Circuit) -> bool:
-    from circuits.lab.measured import is_voltage_ratio
+    from circuits.lab.modelling.measured import is_voltage_ratio
 
     return is_voltage_ratio(circuit)
 
@@ -158,7 +158,7 @@ def _level_alone(options: argparse.Namespace, bench: Bench, data: Measurements) 
         return data, []
     import copy
 
-    from circuits.lab.residuals import along_and_across
+    from circuits.lab.modelling.residuals import along_and_across
 
     along, across = along_and_across(_fitted(options, copy.deepcopy(bench), data, None))
     if not across > UNEVEN * along:
@@ -181,8 +181,8 @@ def _is_tangled(result: Fit, bench: Bench) -> bool:
 def second_opinions(result: Fit, data: Measurements) -> list[str]:
     """Warnings that belong before any error: no noise in the residuals, and fits that disagree."""
     from circuits.errors import OhmgradError
-    from circuits.lab.comparison import compare_quantities
-    from circuits.lab.residuals import residual_pattern
+    from circuits.lab.modelling.comparison import compare_quantities
+    from circuits.lab.modelling.residuals import residual_pattern
 
     said = []
     pattern = residual_pattern(result)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from circuits.circuit import Circuit
     from circuits.data import Measurements
     from circuits.fitting import Fit
-    from circuits.lab.drawer import Drawer
+    from circuits.lab.parts.drawer import Drawer
 
 _POINTS = 200
 """Frequencies of the file to compare responses at; the rest would tell nothing new."""
@@ -55,7 +55,7 @@ def stock_of(options: argparse.Namespace) -> Drawer | None:
         return None
     if options.swaps is not None and not Path(options.swaps).parent.is_dir():
         raise DataError(f"cannot write {options.swaps}: there is no folder {Path(options.swaps).parent}; make it first")
-    from circuits.lab.drawer import drawer_of
+    from circuits.lab.parts.drawer import drawer_of
 
     return drawer_of(options.stock)
 
@@ -71,7 +71,7 @@ def print_swaps(
     circuit: Circuit, names: Sequence[str], f: torch.Tensor, quantity: str, drawer: Drawer, options: argparse.Namespace
 ) -> None:
     """Choose the parts for a circuit as it should be, and print which to use for which of its components."""
-    from circuits.lab.snapping import snap
+    from circuits.lab.parts.snapping import snap
 
     units = circuit.units()
     found = [name for name in names if units.get(name) in ("Ω", "F", "H")]

@@ -14,8 +14,8 @@ from circuits.errors import NotationError, OhmgradError, OptionError
 
 if TYPE_CHECKING:
     from circuits.circuit import Circuit
-    from circuits.lab.drawer import Drawer
-    from circuits.lab.session import Session
+    from circuits.lab.dialogue.session import Session
+    from circuits.lab.parts.drawer import Drawer
 
 SUMMARY = "find the components of a board, from tones that are proposed one by one"
 CIRCUIT = "words"
@@ -172,7 +172,7 @@ def _proposal(session: Session, options: argparse.Namespace) -> str:
     """The tone to play, and what to expect there."""
     choice = session.choice
     if options.tone is not None:
-        from circuits.lab.tones_wav import write_tone
+        from circuits.lab.dialogue.tones_wav import write_tone
 
         write_tone(options.tone, choice.tone)
     said = []
@@ -208,7 +208,7 @@ def _swaps(session: Session, circuit: Circuit, drawer: Drawer, options: argparse
 
 def _session(options: argparse.Namespace) -> tuple[Session, Circuit]:
     """The session, and the circuit as it was typed."""
-    from circuits.lab.session import Session
+    from circuits.lab.dialogue.session import Session
 
     circuit, within = circuit_to_tune(options)
     plays = options.tone is not None or options.sweep is not None
@@ -232,7 +232,7 @@ def _session(options: argparse.Namespace) -> tuple[Session, Circuit]:
 
 def _write_sweep(session: Session, options: argparse.Namespace) -> None:
     if options.sweep is not None:
-        from circuits.lab.tones_wav import write_sweep
+        from circuits.lab.dialogue.tones_wav import write_sweep
 
         write_sweep(options.sweep, session.low, session.high)
         print(f"sweep: {options.sweep}, {session.low:g} Hz to {session.high:g} Hz in 10 s")

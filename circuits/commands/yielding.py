@@ -94,7 +94,7 @@ def _circuit(options: argparse.Namespace) -> Circuit:
 def _limits(options: argparse.Namespace, circuit: Circuit) -> Specification:
     from circuits.data import read
     from circuits.lab import leds_as_limits, read_mask
-    from circuits.lab.answers import threshold_of
+    from circuits.lab.production.answers import threshold_of
 
     if options.mask is not None:
         return read_mask(options.mask)

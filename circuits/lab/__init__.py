@@ -6,78 +6,78 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from circuits.lab.allocation import Allocation, cheapest_tolerances
-    from circuits.lab.bench import Bench
-    from circuits.lab.centring import Centred, centre
-    from circuits.lab.comparison import Comparison, compare_quantities
-    from circuits.lab.diagnosis import diagnose
-    from circuits.lab.drawer import Drawer, Part, read_drawer
-    from circuits.lab.extremes import Extremes, FirstOrder, first_order, worst_case
-    from circuits.lab.faults import Fault
-    from circuits.lab.intervals import Interval
-    from circuits.lab.joint import Joint, fit_jointly, join
-    from circuits.lab.loading import loaded
-    from circuits.lab.next_measurement import Advice, next_frequencies
-    from circuits.lab.preferred_values import nearest_preferred, series_values
-    from circuits.lab.residuals import Pattern, residual_pattern
-    from circuits.lab.sampling import Spread, monte_carlo
-    from circuits.lab.session import Session
-    from circuits.lab.snapped import Snapped, Swap
-    from circuits.lab.snapping import snap
-    from circuits.lab.specifications import Specification, leds_as_limits, read_mask
-    from circuits.lab.tolerances import Tolerances, tolerances_of
-    from circuits.lab.tones_wav import write_sweep, write_tone
-    from circuits.lab.verdict import Diagnosis
-    from circuits.lab.weighting import weigh
-    from circuits.lab.yields import Cost, Yield, estimate_yield, yield_costs
+    from circuits.lab.dialogue.intervals import Interval
+    from circuits.lab.dialogue.next_measurement import Advice, next_frequencies
+    from circuits.lab.dialogue.session import Session
+    from circuits.lab.dialogue.tones_wav import write_sweep, write_tone
+    from circuits.lab.modelling.bench import Bench
+    from circuits.lab.modelling.comparison import Comparison, compare_quantities
+    from circuits.lab.modelling.joint import Joint, fit_jointly, join
+    from circuits.lab.modelling.loading import loaded
+    from circuits.lab.modelling.residuals import Pattern, residual_pattern
+    from circuits.lab.modelling.weighting import weigh
+    from circuits.lab.parts.drawer import Drawer, Part, read_drawer
+    from circuits.lab.parts.preferred_values import nearest_preferred, series_values
+    from circuits.lab.parts.snapped import Snapped, Swap
+    from circuits.lab.parts.snapping import snap
+    from circuits.lab.production.allocation import Allocation, cheapest_tolerances
+    from circuits.lab.production.centring import Centred, centre
+    from circuits.lab.production.extremes import Extremes, FirstOrder, first_order, worst_case
+    from circuits.lab.production.sampling import Spread, monte_carlo
+    from circuits.lab.production.specifications import Specification, leds_as_limits, read_mask
+    from circuits.lab.production.tolerances import Tolerances, tolerances_of
+    from circuits.lab.production.yields import Cost, Yield, estimate_yield, yield_costs
+    from circuits.lab.repair.diagnosis import diagnose
+    from circuits.lab.repair.faults import Fault
+    from circuits.lab.repair.verdict import Diagnosis
 
 _HOME = {
-    "Advice": "circuits.lab.next_measurement",
-    "Allocation": "circuits.lab.allocation",
-    "Bench": "circuits.lab.bench",
-    "Centred": "circuits.lab.centring",
-    "Comparison": "circuits.lab.comparison",
-    "Cost": "circuits.lab.yields",
-    "Diagnosis": "circuits.lab.verdict",
-    "Drawer": "circuits.lab.drawer",
-    "Extremes": "circuits.lab.extremes",
-    "Fault": "circuits.lab.faults",
-    "FirstOrder": "circuits.lab.extremes",
-    "Interval": "circuits.lab.intervals",
-    "Joint": "circuits.lab.joint",
-    "Part": "circuits.lab.drawer",
-    "Pattern": "circuits.lab.residuals",
-    "Session": "circuits.lab.session",
-    "Snapped": "circuits.lab.snapped",
-    "Specification": "circuits.lab.specifications",
-    "Spread": "circuits.lab.sampling",
-    "Swap": "circuits.lab.snapped",
-    "Tolerances": "circuits.lab.tolerances",
-    "Yield": "circuits.lab.yields",
-    "centre": "circuits.lab.centring",
-    "cheapest_tolerances": "circuits.lab.allocation",
-    "compare_quantities": "circuits.lab.comparison",
-    "diagnose": "circuits.lab.diagnosis",
-    "estimate_yield": "circuits.lab.yields",
-    "first_order": "circuits.lab.extremes",
-    "fit_jointly": "circuits.lab.joint",
-    "join": "circuits.lab.joint",
-    "leds_as_limits": "circuits.lab.specifications",
-    "loaded": "circuits.lab.loading",
-    "monte_carlo": "circuits.lab.sampling",
-    "nearest_preferred": "circuits.lab.preferred_values",
-    "next_frequencies": "circuits.lab.next_measurement",
-    "read_drawer": "circuits.lab.drawer",
-    "read_mask": "circuits.lab.specifications",
-    "residual_pattern": "circuits.lab.residuals",
-    "series_values": "circuits.lab.preferred_values",
-    "snap": "circuits.lab.snapping",
-    "tolerances_of": "circuits.lab.tolerances",
-    "weigh": "circuits.lab.weighting",
-    "worst_case": "circuits.lab.extremes",
-    "write_sweep": "circuits.lab.tones_wav",
-    "write_tone": "circuits.lab.tones_wav",
-    "yield_costs": "circuits.lab.yields",
+    "Advice": "circuits.lab.dialogue.next_measurement",
+    "Allocation": "circuits.lab.production.allocation",
+    "Bench": "circuits.lab.modelling.bench",
+    "Centred": "circuits.lab.production.centring",
+    "Comparison": "circuits.lab.modelling.comparison",
+    "Cost": "circuits.lab.production.yields",
+    "Diagnosis": "circuits.lab.repair.verdict",
+    "Drawer": "circuits.lab.parts.drawer",
+    "Extremes": "circuits.lab.production.extremes",
+    "Fault": "circuits.lab.repair.faults",
+    "FirstOrder": "circuits.lab.production.extremes",
+    "Interval": "circuits.lab.dialogue.intervals",
+    "Joint": "circuits.lab.modelling.joint",
+    "Part": "circuits.lab.parts.drawer",
+    "Pattern": "circuits.lab.modelling.residuals",
+    "Session": "circuits.lab.dialogue.session",
+    "Snapped": "circuits.lab.parts.snapped",
+    "Specification": "circuits.lab.production.specifications",
+    "Spread": "circuits.lab.production.sampling",
+    "Swap": "circuits.lab.parts.snapped",
+    "Tolerances": "circuits.lab.production.tolerances",
+    "Yield": "circuits.lab.production.yields",
+    "centre": "circuits.lab.production.centring",
+    "cheapest_tolerances": "circuits.lab.production.allocation",
+    "compare_quantities": "circuits.lab.modelling.comparison",
+    "diagnose": "circuits.lab.repair.diagnosis",
+    "estimate_yield": "circuits.lab.production.yields",
+    "first_order": "circuits.lab.production.extremes",
+    "fit_jointly": "circuits.lab.modelling.joint",
+    "join": "circuits.lab.modelling.joint",
+    "leds_as_limits": "circuits.lab.production.specifications",
+    "loaded": "circuits.lab.modelling.loading",
+    "monte_carlo": "circuits.lab.production.sampling",
+    "nearest_preferred": "circuits.lab.parts.preferred_values",
+    "next_frequencies": "circuits.lab.dialogue.next_measurement",
+    "read_drawer": "circuits.lab.parts.drawer",
+    "read_mask": "circuits.lab.production.specifications",
+    "residual_pattern": "circuits.lab.modelling.residuals",
+    "series_values": "circuits.lab.parts.preferred_values",
+    "snap": "circuits.lab.parts.snapping",
+    "tolerances_of": "circuits.lab.production.tolerances",
+    "weigh": "circuits.lab.modelling.weighting",
+    "worst_case": "circuits.lab.production.extremes",
+    "write_sweep": "circuits.lab.dialogue.tones_wav",
+    "write_tone": "circuits.lab.dialogue.tones_wav",
+    "yield_costs": "circuits.lab.production.yields",
 }
 
 __all__ = [

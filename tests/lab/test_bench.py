@@ -10,7 +10,7 @@ import circuits as cc
 from circuits.circuit import QUANTITIES, point_is_a_board
 from circuits.errors import OptionError, UnknownName
 from circuits.lab import Bench, loaded
-from circuits.lab.measured import is_voltage_ratio
+from circuits.lab.modelling.measured import is_voltage_ratio
 
 F = cc.log_grid(9, 10.0, 1e5)
 GAIN, DELAY = 1.3, 2e-6

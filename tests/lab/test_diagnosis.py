@@ -18,10 +18,10 @@ from circuits.commands.diagnosing import relative
 from circuits.component import FARAD, OHM
 from circuits.errors import OptionError, ShapeError, UnknownName
 from circuits.lab import Fault, diagnose
-from circuits.lab.evidence import Beliefs, Boards, settle
-from circuits.lab.faults import hypotheses, limit
-from circuits.lab.nominal import nominal_of
-from circuits.lab.readings import readings_of
+from circuits.lab.repair.evidence import Beliefs, Boards, settle
+from circuits.lab.repair.faults import hypotheses, limit
+from circuits.lab.repair.nominal import nominal_of
+from circuits.lab.repair.readings import readings_of
 from circuits.netlist import NetlistCircuit, to_netlist
 from circuits.netlist.answers.changes import Change
 

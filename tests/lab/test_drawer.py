@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from circuits.errors import DataError, OhmgradError, OptionError, UnknownName
-from circuits.lab.drawer import Drawer, Part, drawer_of, drawer_of_series, read_drawer
-from circuits.lab.pairing import choices_for
+from circuits.lab.parts.drawer import Drawer, Part, drawer_of, drawer_of_series, read_drawer
+from circuits.lab.parts.pairing import choices_for
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "data" / "drawer.csv"
 

@@ -8,7 +8,7 @@ import circuits as cc
 import losses
 from circuits.errors import FrequencyError, OptionError, ShapeError, UnknownName
 from circuits.lab import next_frequencies
-from circuits.lab.alternatives import other_measurements
+from circuits.lab.dialogue.alternatives import other_measurements
 
 GRID = cc.log_grid(161, 10.0, 1e5)
 DIVIDER = "divider\nV1 in 0 AC 1\nR1 in mid 1k ; @learn\nR2 mid out 2k ; @learn\nR3 out 0 3k ; @learn\n"

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from circuits.errors import OptionError, UnknownName
-from circuits.lab.preferred_values import TOLERANCES, hundredths, nearest_preferred, series_values
+from circuits.lab.parts.preferred_values import TOLERANCES, hundredths, nearest_preferred, series_values
 
 E24 = "10 11 12 13 15 16 18 20 22 24 27 30 33 36 39 43 47 51 56 62 68 75 82 91"
 E48 = """100 105 110 115 121 127 133 140 147 154 162 169 178 187 196 205 215 226 237 249 261 274 287 301

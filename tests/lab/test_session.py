@@ -6,8 +6,8 @@ import torch
 import circuits as cc
 from circuits.errors import DataError, FrequencyError, OptionError, ShapeError, UnknownName
 from circuits.lab import Session
-from circuits.lab.observing import Look, Observation
-from circuits.lab.posterior import Posterior
+from circuits.lab.dialogue.observing import Look, Observation
+from circuits.lab.dialogue.posterior import Posterior
 
 LADDER = "ladder\nV1 in 0 AC 1\nR1 in a 200 ; @learn\nC1 a 0 1u\nR2 a out 400\nC2 out 0 1u\n"
 

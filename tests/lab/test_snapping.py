@@ -17,7 +17,7 @@ import circuits as cc
 from circuits.cli import main
 from circuits.errors import DataError, OptionError, ShapeError, UnknownName
 from circuits.lab import Drawer, Part, Snapped, series_values, snap
-from circuits.lab.blocks import groups_of
+from circuits.lab.parts.blocks import groups_of
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
 DRAWER = str(DATA / "drawer.csv")

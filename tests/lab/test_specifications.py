@@ -8,9 +8,9 @@ import pytest
 
 import circuits as cc
 from circuits.errors import DataError, OptionError, ShapeError, UnknownName
-from circuits.lab import specifications, yields
-from circuits.lab.specifications import Specification
-from circuits.lab.tolerances import Tolerances
+from circuits.lab.production import specifications, yields
+from circuits.lab.production.specifications import Specification
+from circuits.lab.production.tolerances import Tolerances
 
 INF = math.inf
 

@@ -11,8 +11,8 @@ from scipy import stats
 
 import circuits as cc
 from circuits.errors import ComponentError, OptionError, ShapeError, UnknownName
-from circuits.lab import answers, extremes, sampling, tolerances
-from circuits.lab.tolerances import Tolerances
+from circuits.lab.production import answers, extremes, sampling, tolerances
+from circuits.lab.production.tolerances import Tolerances
 
 C = 1e-6
 NETLIST = "driven\nV1 in 0 AC 1\nL1 in a 10m tol=5%\nC1 a out 100n tol=10%\nR1 out 0 100 tol=1%\n"

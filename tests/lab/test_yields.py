@@ -12,9 +12,9 @@ from scipy import stats
 
 import circuits as cc
 from circuits.errors import OptionError, UnknownName
-from circuits.lab import allocation, centring, deciding, specifications, tolerances, yields
-from circuits.lab.specifications import Specification
-from circuits.lab.tolerances import Tolerances
+from circuits.lab.production import allocation, centring, deciding, specifications, tolerances, yields
+from circuits.lab.production.specifications import Specification
+from circuits.lab.production.tolerances import Tolerances
 
 C = 1e-6
 INF = math.inf

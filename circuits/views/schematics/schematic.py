@@ -16,7 +16,7 @@ from circuits.circuit import Circuit
 from circuits.color_organ import ColorOrgan
 from circuits.errors import OptionError
 from circuits.files import replace_file
-from circuits.lab.bench import Bench
+from circuits.lab.modelling.bench import Bench
 from circuits.notation import format as engineering
 from circuits.views import style
 from circuits.views.response import format_of

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from circuits.circuit import Circuit
 from circuits.errors import OptionError
-from circuits.lab.answers import made_of
-from circuits.lab.deciding import Check, checks_of, numbers_of
-from circuits.lab.sampling import block_size
-from circuits.lab.specifications import Specification
-from circuits.lab.tolerances import Tolerances, checked
+from circuits.lab.production.answers import made_of
+from circuits.lab.production.deciding import Check, checks_of, numbers_of
+from circuits.lab.production.sampling import block_size
+from circuits.lab.production.specifications import Specification
+from circuits.lab.production.tolerances import Tolerances, checked
 
 BOARDS = 10_000
 FEW = 16
@@ -93,7 +93,7 @@ def estimate_yield(
         tolerances: how the parts scatter.
         boards: how many to draw.
         seed: of the draws.
-        every: compute every limit, also those that follow from others (see `circuits.lab.deciding`).
+        every: compute every limit, also those that follow from others (see `circuits.lab.production.deciding`).
 
     Raises:
         OptionError, UnknownName, ShapeError: limits or tolerances that do not fit the circuit.

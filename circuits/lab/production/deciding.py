@@ -18,7 +18,7 @@ from torch import Tensor
 from circuits.circuit import Circuit
 from circuits.color_organ import ColorOrgan
 from circuits.filters import BandPass, HighPass, LoadedBandPass, LowPass
-from circuits.lab.specifications import Specification
+from circuits.lab.production.specifications import Specification
 from circuits.notation import format
 
 SHAPES: dict[type[Circuit], str] = {
@@ -58,7 +58,7 @@ def checks_of(circuit: Circuit, specification: Specification, every: bool = Fals
     Raises:
         UnknownName, OptionError: a specification that does not fit the circuit.
 
-    >>> from circuits.lab.specifications import Specification
+    >>> from circuits.lab.production.specifications import Specification
     >>> lit = Specification(torch.arange(1.0, 101.0), "magnitude", torch.full((100,), 0.7), torch.full((100,), 2.0))
     >>> [check.f.tolist() for check in checks_of(LowPass(R=1000.0), lit)]
     [[1.0, 100.0]]

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from circuits.circuit import Circuit
 from circuits.errors import OptionError
-from circuits.lab.deciding import Check, checks_of, numbers_of
-from circuits.lab.sampling import block_size
-from circuits.lab.specifications import Specification
-from circuits.lab.tolerances import Tolerances, checked
-from circuits.lab.yields import Yield, estimate_yield, judged
+from circuits.lab.production.deciding import Check, checks_of, numbers_of
+from circuits.lab.production.sampling import block_size
+from circuits.lab.production.specifications import Specification
+from circuits.lab.production.tolerances import Tolerances, checked
+from circuits.lab.production.yields import Yield, estimate_yield, judged
 
 Prices = Mapping[str, Mapping[float, float]]
 MOST = 200_000

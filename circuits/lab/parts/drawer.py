@@ -12,7 +12,7 @@ from pathlib import Path
 from circuits import notation
 from circuits.data import text
 from circuits.errors import DataError, NotationError, UnknownName
-from circuits.lab.preferred_values import TOLERANCES, series_values
+from circuits.lab.parts.preferred_values import TOLERANCES, series_values
 
 UNITS = {"Ω": "resistor", "F": "capacitor", "H": "inductor"}
 """What a drawer can hold, by unit."""

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from circuits.circuit import Circuit
 from circuits.errors import OptionError, UnknownName
-from circuits.lab.answers import made_of
-from circuits.lab.deciding import Check, checks_of, numbers_of
-from circuits.lab.sampling import block_size
-from circuits.lab.specifications import Specification
-from circuits.lab.tolerances import Tolerances, checked
-from circuits.lab.yields import Yield, estimate_yield, judged
+from circuits.lab.production.answers import made_of
+from circuits.lab.production.deciding import Check, checks_of, numbers_of
+from circuits.lab.production.sampling import block_size
+from circuits.lab.production.specifications import Specification
+from circuits.lab.production.tolerances import Tolerances, checked
+from circuits.lab.production.yields import Yield, estimate_yield, judged
 
 STAGES = (1.0, 0.5, 0.25, 0.12, 0.06)
 """Widths of the smoothing, of the scatter of the margins at the start: each stage begins where the last one ended."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from circuits.circuit import Circuit
-from circuits.lab.answers import Answer, answer_of, evaluated
-from circuits.lab.tolerances import Tolerances, checked
+from circuits.lab.production.answers import Answer, answer_of, evaluated
+from circuits.lab.production.tolerances import Tolerances, checked
 
 NUMBERS = 2**17
 """Numbers of an answer that are computed at once: a megabyte, so that the processor's cache holds them."""

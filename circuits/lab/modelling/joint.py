@@ -15,7 +15,7 @@ from circuits.errors import OptionError, ShapeError, UnknownName
 from circuits.fitting import Fit, fit
 from circuits.fitting.setup import DEFAULT_LOSS
 from circuits.fitting.starts import Starts
-from circuits.lab.bench import Bench
+from circuits.lab.modelling.bench import Bench
 
 SETTLED, ROUNDS = 0.01, 6
 """Change of the weights below which they have settled, and how often they are estimated at most."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from circuits.lab.wanted import Block
+from circuits.lab.parts.wanted import Block
 
 _STEPS = 60
 _FLAT = 1e-11  # share of the cost that a step still promises when the walk is at its end

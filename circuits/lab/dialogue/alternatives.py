@@ -12,7 +12,7 @@ from torch import Tensor
 from circuits.circuit import Circuit
 from circuits.errors import OhmgradError
 from circuits.fitting.identifiability import listed
-from circuits.lab.information import learned_names, sensitivity, verdict
+from circuits.lab.dialogue.information import learned_names, sensitivity, verdict
 from losses import HALF_POWER
 
 if TYPE_CHECKING:

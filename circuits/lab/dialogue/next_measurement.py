@@ -17,8 +17,8 @@ from circuits.data.checks import frequencies
 from circuits.errors import OptionError, UnknownName
 from circuits.fitting.identifiability import Identifiability
 from circuits.fitting.result import Fit
-from circuits.lab.alternatives import other_measurements
-from circuits.lab.information import learned_names, sensitivity, verdict
+from circuits.lab.dialogue.alternatives import other_measurements
+from circuits.lab.dialogue.information import learned_names, sensitivity, verdict
 
 CRITERIA = ("D", "c")
 NOTHING = 1e3

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from circuits.data import log_grid
-from circuits.lab.posterior import Posterior
+from circuits.lab.dialogue.posterior import Posterior
 
 GRID = 300
 """Tones over the whole range among which corners are looked for."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from circuits.circuit import Circuit
 from circuits.component import FARAD, OHM, Component, Value, make_parameters
 from circuits.errors import OptionError
-from circuits.lab.measured import outputs_of
+from circuits.lab.modelling.measured import outputs_of
 from circuits.netlist import NetlistCircuit, to_netlist
 from circuits.netlist.choosing import driven_by
 from circuits.netlist.elements import GROUND, Element, Netlist, Parameter

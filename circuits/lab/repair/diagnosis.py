@@ -11,11 +11,11 @@ from torch import Tensor
 from circuits.circuit import Circuit
 from circuits.data import Measurements
 from circuits.errors import OptionError
-from circuits.lab.evidence import Beliefs, Boards, Settled, promising, settle
-from circuits.lab.faults import KINDS, Fault, Hypotheses, hypotheses
-from circuits.lab.nominal import Nominal, nominal_of
-from circuits.lab.readings import Leds, Noisy, noise_from, readings_of
-from circuits.lab.verdict import Diagnosis, Finding, Suspect, words
+from circuits.lab.repair.evidence import Beliefs, Boards, Settled, promising, settle
+from circuits.lab.repair.faults import KINDS, Fault, Hypotheses, hypotheses
+from circuits.lab.repair.nominal import Nominal, nominal_of
+from circuits.lab.repair.readings import Leds, Noisy, noise_from, readings_of
+from circuits.lab.repair.verdict import Diagnosis, Finding, Suspect, words
 
 ALIKE = math.log(20.0)
 """ln of the odds below which two suspects are said not to be told apart: 20 to 1."""
@@ -63,7 +63,7 @@ def diagnose(
         tolerances: relative, by name, glob or kind, such as `{"R": 0.01, "C2": 0.2}`; see `nominal_of`. Left out: what
             the netlist says, else 5 % for resistors and 10 % for capacitors and inductors.
         suspects: names or globs of the parts that may be at fault; all where None.
-        kinds: which of `circuits.lab.faults.KINDS` to look for.
+        kinds: which of `circuits.lab.repair.faults.KINDS` to look for.
         threshold: ln of the odds.
         band: for LEDs, how far from the threshold in ln|H| there is doubt.
         floor: for decibels, the magnitude that the instrument cannot see below.

@@ -14,12 +14,12 @@ from circuits import notation
 from circuits.circuit import Circuit
 from circuits.data import log_grid
 from circuits.errors import DataError, FrequencyError, OptionError, UnknownName
-from circuits.lab.alternatives import other_measurements
-from circuits.lab.intervals import SHARE, Interval
-from circuits.lab.observing import Look, Observation
-from circuits.lab.posterior import DECADES, Posterior
-from circuits.lab.session_log import SessionLog
-from circuits.lab.tone_choice import Choice, choose_tone
+from circuits.lab.dialogue.alternatives import other_measurements
+from circuits.lab.dialogue.intervals import SHARE, Interval
+from circuits.lab.dialogue.observing import Look, Observation
+from circuits.lab.dialogue.posterior import DECADES, Posterior
+from circuits.lab.dialogue.session_log import SessionLog
+from circuits.lab.dialogue.tone_choice import Choice, choose_tone
 from losses import HALF_POWER
 
 LITTLE = {"led": 0.02, "magnitude": 0.005, "decibels": 0.005}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circuits.files import replace_file
-from circuits.lab.faults import Fault
+from circuits.lab.repair.faults import Fault
 from circuits.notation import format as engineering
 
 SHOWN = 10

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.lab.pairing import Choices
-from circuits.lab.relaxation import relax
-from circuits.lab.wanted import Block
+from circuits.lab.parts.pairing import Choices
+from circuits.lab.parts.relaxation import relax
+from circuits.lab.parts.wanted import Block
 
 _TOGETHER = 64  # boxes opened in one go
 _LEAF, _SMALL = 64, 10_000  # boards tried one by one in a box, and in the whole problem

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from circuits.errors import OptionError
-from circuits.lab.nominal import Nominal
+from circuits.lab.repair.nominal import Nominal
 
 KINDS = ("value off", "open", "shorted", "wrong decade", "swapped")
 """The faults that are looked for."""
@@ -100,7 +100,7 @@ def hypotheses(board: Nominal, low: float, high: float, kinds: Sequence[str] = K
         OptionError: an unknown kind, or none.
 
     >>> from circuits.filters import LowPass
-    >>> from circuits.lab.nominal import nominal_of
+    >>> from circuits.lab.repair.nominal import nominal_of
     >>> made = hypotheses(nominal_of(LowPass(R=1000.0)), 10.0, 1e4, ["open", "wrong decade"])
     >>> [str(fault) for fault in made.faults][:4]
     ['nothing wrong', 'R open', 'R × 0.1', 'R × 10']

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuits.errors import OptionError
-from circuits.lab.drawer import UNITS, Drawer, Part
+from circuits.lab.parts.drawer import UNITS, Drawer, Part
 
 SINGLE, SERIES, PARALLEL = 0, 1, 2
 _SAME = 1e-12  # relative; two ways to the same value

@@ -11,7 +11,7 @@ from torch import Tensor
 from circuits.circuit import Circuit
 from circuits.errors import OptionError, ShapeError, UnknownName
 from circuits.fitting.learnable import find_learnable
-from circuits.lab.observing import Look, Observation, as_tensors
+from circuits.lab.dialogue.observing import Look, Observation, as_tensors
 
 SWARM = 1000
 """Boards in the swarm."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from circuits.circuit import Circuit
-from circuits.lab.answers import Answer, answer_of, evaluated, slopes
-from circuits.lab.sampling import block_size
-from circuits.lab.tolerances import Tolerances, checked
+from circuits.lab.production.answers import Answer, answer_of, evaluated, slopes
+from circuits.lab.production.sampling import block_size
+from circuits.lab.production.tolerances import Tolerances, checked
 
 ROUNDS = 20
 """Corners of the box that are tried one after the other, for each number and side."""

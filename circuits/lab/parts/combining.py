@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from circuits.lab.branching import Board, Ranking, Search
+from circuits.lab.parts.branching import Board, Ranking, Search
 
 _MOST = 1 << 16  # boards of a block that are lined up at most
 

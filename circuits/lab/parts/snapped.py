@@ -15,11 +15,11 @@ from torch import Tensor
 
 from circuits.circuit import Circuit
 from circuits.files import replace_file
-from circuits.lab.branching import Search
-from circuits.lab.combining import Together
-from circuits.lab.drawer import Drawer, Part
-from circuits.lab.pairing import Choice
-from circuits.lab.wanted import Wanted
+from circuits.lab.parts.branching import Search
+from circuits.lab.parts.combining import Together
+from circuits.lab.parts.drawer import Drawer, Part
+from circuits.lab.parts.pairing import Choice
+from circuits.lab.parts.wanted import Wanted
 from circuits.notation import format
 
 
@@ -56,7 +56,7 @@ class Snapped:
             drawer has not enough parts for that, or something is trimmed.
         tried: whether every set of parts that could matter was evaluated, so that the answer is certain.
         proven: whether the search came to its end, so that no other set of parts does better, as far as its bounds can
-            tell (see `circuits.lab.branching.Search`).
+            tell (see `circuits.lab.parts.branching.Search`).
         combinations: sets of parts that there are. `boards`: boards that were evaluated, boxes included.
         without: components that the response does not depend on; they were left as they are.
     """

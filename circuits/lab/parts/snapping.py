@@ -13,13 +13,13 @@ from torch import Tensor
 from circuits.circuit import Circuit
 from circuits.data import Measurements
 from circuits.errors import OptionError, UnknownName
-from circuits.lab.blocks import Group, groups_of
-from circuits.lab.branching import Places, Search
-from circuits.lab.combining import Together, best_together
-from circuits.lab.drawer import UNITS, Drawer, drawer_of
-from circuits.lab.pairing import Choices, choices_for
-from circuits.lab.snapped import Snapped, Swap, account_of
-from circuits.lab.wanted import Wanted, wanted_from
+from circuits.lab.parts.blocks import Group, groups_of
+from circuits.lab.parts.branching import Places, Search
+from circuits.lab.parts.combining import Together, best_together
+from circuits.lab.parts.drawer import UNITS, Drawer, drawer_of
+from circuits.lab.parts.pairing import Choices, choices_for
+from circuits.lab.parts.snapped import Snapped, Swap, account_of
+from circuits.lab.parts.wanted import Wanted, wanted_from
 
 _TRIMMED = math.log(1e3)  # how far a trimmed component may go from its ideal value, either way
 _MOST_BOXES = 50_000
@@ -43,7 +43,7 @@ def snap(
     The parts are chosen together, by the mean square of (response − wanted) over all outputs and frequencies: one value
     too high can make up for another too low, which rounding each alone never sees. Components that share no output
     are chosen apart, from one drawer all the same; a small problem is tried out, a large one searched by branch and
-    bound, its bounds being the best response of continuous values within a box (see `circuits.lab.branching`).
+    bound, its bounds being the best response of continuous values within a box (see `circuits.lab.parts.branching`).
 
     Args:
         circuit: a single board with its ideal values; it is left as it is.

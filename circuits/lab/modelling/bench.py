@@ -14,10 +14,10 @@ from circuits.catalogue import CATALOGUE, make, make_again
 from circuits.circuit import Circuit
 from circuits.component import RATIO, Component, Placed, Value, make_parameters
 from circuits.errors import OptionError, UnknownName
-from circuits.lab.measured import outputs_of
+from circuits.lab.modelling.measured import outputs_of
 
 if TYPE_CHECKING:
-    from circuits.lab.loading import Probe
+    from circuits.lab.modelling.loading import Probe
 
 DELAY = Component("s", -1e-6, 1e-6, positive=False)
 """A delay: of cables and channels some nanoseconds to a microsecond, of either sign."""
@@ -64,7 +64,9 @@ class Bench(Circuit):
     ):
         super().__init__()
         if source is not None or probe is not None:
-            from circuits.lab.loading import loaded  # the solver is loaded only where there is something to solve
+            from circuits.lab.modelling.loading import (
+                loaded,  # the solver is loaded only where there is something to solve
+            )
 
             circuit = loaded(circuit, source, probe)
         self.inner: Circuit

@@ -1,0 +1,1 @@
+"""What to measure next, and an hour at the bench."""

@@ -1,0 +1,1 @@
+"""Real parts: preferred values, the drawer, and the set of parts that does best."""

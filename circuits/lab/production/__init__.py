@@ -1,0 +1,1 @@
+"""What tolerances do: draws, first order, worst case, yield, and what would raise it."""
