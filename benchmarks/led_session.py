@@ -110,7 +110,7 @@ def main() -> None:
         lit = [one[key] for one, ok in zip(found, lights.tolist(), strict=True) if ok]
         print(f"  {what:36s} median {shown(median(every)):>5s} tones; of those that light {shown(median(lit)):>5s}")
     good = [one for one in found if one["said"] < NEVER]
-    worst = max(one["error"] for one in good)
+    worst = max((one["error"] for one in good), default=float("nan"))
     print(f"  said so on {len(good)} boards, the largest error then {100 * worst:.2f} %;")
     print(f"  the truth in all four intervals on {int(sum(one['inside'] for one in found))} boards;")
     print(f"  said that no tone tells more on {int(sum(one['stuck'] for one in found))} boards; {seconds:.0f} s in all")

@@ -341,7 +341,7 @@ def test_schematic_is_written_where_asked(run, tmp_path):
 
 def test_a_report_is_written_where_asked(run, file, tmp_path, monkeypatch):
     path = tmp_path / "report.html"
-    monkeypatch.setattr(cc.Fit, "report", lambda fit, path: Path(path).write_text(repr(fit)), raising=False)
+    monkeypatch.setattr(cc.Fit, "report", lambda fit, path, notes: Path(path).write_text(repr(fit)), raising=False)
     status, out, _ = run("fit", file(SWEEP), "--circuit", "low-pass", "--report", path)
     assert status == 0 and f"report: {path}" in out
     assert path.read_text("utf-8").startswith("Fit(Bench")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from circuits import notation
-from circuits.errors import NotationError, OptionError
+from circuits.errors import DataError, NotationError, OptionError
 
 # Written out, because the rooms that know them load torch; a test compares them.
 CIRCUITS = ("low-pass", "high-pass", "band-pass", "loaded-band-pass", "bode-band-pass", "color-organ")
@@ -83,3 +84,15 @@ def seed(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2**63:
         raise argparse.ArgumentTypeError(f"{text!r} is no seed; expected a whole number from 0 to 2⁶³ − 1")
     return int(text)
+
+
+def check_report(path: str | None) -> None:
+    """Find out before long work, rather than after it, that a report has no place to go.
+
+    Raises:
+        OptionError: another ending than .html. DataError: a folder that is not there.
+    """
+    if path is not None and Path(path).suffix.lower() not in (".html", ".htm"):
+        raise OptionError(f"cannot write a report to {path!r}; its name must end in .html")
+    if path is not None and not Path(path).parent.is_dir():
+        raise DataError(f"cannot write {path}: there is no folder {Path(path).parent}; make it first")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
-from circuits.commands.arguments import CIRCUITS, LOSSES, METHODS, QUANTITIES, count, seed
+from circuits.commands.arguments import CIRCUITS, LOSSES, METHODS, QUANTITIES, check_report, count, seed
 from circuits.commands.benching import add_bench_options, fit_at_bench, read_files, second_opinions
 from circuits.commands.choosing import circuit_to_fit, written
 from circuits.commands.columns import add_columns
@@ -73,15 +74,20 @@ def run(options: argparse.Namespace) -> int:
         result, said = fit_at_bench(options, circuit, data, loss)
     except losses.LossError as error:
         raise OptionError(str(error)) from error
+    doubts, swaps = "", ""
     try:
-        written = _write_results(result, options)
+        doubts = "\n\n".join([*said, *second_opinions(result, data)])
+        if drawer is not None and result.reason != "interrupted":
+            swaps = swaps_of_fit(result, drawer, options)
+        notes = [(title, text) for title, text in (("Second opinions", doubts), ("Parts to use", swaps)) if text]
+        written = _write_results(result, options, notes)
     finally:  # a picture that cannot be written does not cost the table, nor a closed pipe the picture
-        print("".join(f"{line}\n\n" for line in [*said, *second_opinions(result, data)]) + str(result))
+        print(f"{doubts}\n\n{result}" if doubts else result)
     print("".join(f"{path}\n" for path in written), end="")
+    if swaps:
+        print(f"\n{swaps}")
     if result.reason == "interrupted":
         return INTERRUPTED
-    if drawer is not None:
-        swaps_of_fit(result, drawer, options)
     return DONE if result.converged and result.explains else NOT_EXPLAINED
 
 
@@ -91,21 +97,20 @@ def _check_places(options: argparse.Namespace) -> None:
         from circuits.views.response import format_of
 
         format_of(options.plot)
-    if options.report is not None and Path(options.report).suffix.lower() not in (".html", ".htm"):
-        raise OptionError(f"cannot write a report to {options.report!r}; its name must end in .html")
-    for path in (options.plot, options.report, options.json):
+    check_report(options.report)
+    for path in (options.plot, options.json):
         if path is not None and not Path(path).parent.is_dir():
             raise DataError(f"cannot write {path}: there is no folder {Path(path).parent}; make it first")
 
 
-def _write_results(result: Fit, options: argparse.Namespace) -> list[str]:
+def _write_results(result: Fit, options: argparse.Namespace, notes: Sequence[tuple[str, str]]) -> list[str]:
     """Write what was asked for, and say where."""
     written = []
     if options.plot is not None:
         result.plot(options.plot)
         written.append(f"picture: {options.plot}")
     if options.report is not None:
-        result.report(options.report)
+        result.report(options.report, notes=notes)
         written.append(f"report: {options.report}")
     if options.json is not None:
         result.save(options.json)

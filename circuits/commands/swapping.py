@@ -60,28 +60,28 @@ def stock_of(options: argparse.Namespace) -> Drawer | None:
     return drawer_of(options.stock)
 
 
-def swaps_of_fit(result: Fit, drawer: Drawer, options: argparse.Namespace) -> None:
-    """Choose the parts for what was fitted, and print which to use for which."""
+def swaps_of_fit(result: Fit, drawer: Drawer, options: argparse.Namespace) -> str:
+    """Which parts to use for what was fitted."""
     quantity = result.data.quantity if result.data.quantity in ("decibels", "response") else "magnitude"
     circuit = result.circuit  # a command line fits circuits only
-    print_swaps(circuit, [*result.values], _frequencies(result.data), quantity, drawer, options)  # pyright: ignore
+    return swap_list(circuit, [*result.values], _frequencies(result.data), quantity, drawer, options)  # pyright: ignore
 
 
-def print_swaps(
+def swap_list(
     circuit: Circuit, names: Sequence[str], f: torch.Tensor, quantity: str, drawer: Drawer, options: argparse.Namespace
-) -> None:
-    """Choose the parts for a circuit as it should be, and print which to use for which of its components."""
+) -> str:
+    """Choose the parts for a circuit as it should be, and say which to use for which of its components."""
     from circuits.lab.parts.snapping import snap
 
     units = circuit.units()
     found = [name for name in names if units.get(name) in ("Ω", "F", "H")]
     parts = [name for name in dict.fromkeys([*found, *options.swap]) if name not in options.trim]
     snapped = snap(circuit, drawer, f, quantity=quantity, parts=parts, free=options.trim, pairs=options.pairs)
-    print(f"\nswap list, from {options.stock}")
-    print(snapped)
+    lines = [f"swap list, from {options.stock}", str(snapped)]
     if options.swaps is not None:
         snapped.save(options.swaps)
-        print(f"swap list: {options.swaps}")
+        lines.append(f"swap list: {options.swaps}")
+    return "\n".join(lines)
 
 
 def _frequencies(data: Measurements) -> torch.Tensor:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import copy
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
 from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
-from circuits.commands.arguments import add_circuit, seed, value_in
+from circuits.commands.arguments import add_circuit, assignments, check_report, seed, value_in
 from circuits.commands.choosing import circuit_to_tune
-from circuits.commands.swapping import add_stock, print_swaps, stock_of
+from circuits.commands.swapping import add_stock, stock_of, swap_list
 from circuits.errors import NotationError, OhmgradError, OptionError
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ AUDIBLE = (20.0, 20e3)
 """Hertz between which tones are proposed where a laptop plays them."""
 
 WORDS = {"l": 1.0, "lit": 1.0, "1": 1.0, "d": 0.0, "dark": 0.0, "0": 0.0, "-": None}
+USUAL = {"R": 0.05, "C": 0.10}
+"""Tolerances of parts where nobody says."""
 HELP = {
     "led": "l or lit, d or dark, - not looked at; for several LEDs all in a row, such as l d d or ldd",
     "decibels": "the level of the output over that of the input in decibels, such as -3.1; - not read",
@@ -48,6 +52,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--to", dest="high", metavar="HZ", type=value_in("Hz"), help="highest tone; 1M, or 20k with --tone")
     add("--seed", metavar="N", type=seed, default=0, help="of everything random; 0")
     add_stock(parser)
+    add("--wanted", metavar="FILE", help="a table of tones and LEDs that a board has to show: say how many would")
+    add("--tolerance", metavar="R=5%%", action="append", default=[], help="with --wanted: of the parts; R=5%%, C=10%%")
+    add("--report", metavar="FILE", help="write a page with all that was found and answered to a .html file")
 
 
 def share(text: str) -> float:
@@ -69,6 +76,7 @@ def share(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Propose, listen and show until all is known or nobody answers."""
     drawer = stock_of(options)
+    check_report(options.report)
     session, circuit = _session(options)
     _write_sweep(session, options)
     if session.note:
@@ -82,9 +90,10 @@ def run(options: argparse.Namespace) -> int:
             _show(session)
     except KeyboardInterrupt:
         status = INTERRUPTED
-    print(f"\n{result(session)}")
-    if drawer is not None and session.observations:
-        _swaps(session, circuit, drawer, options)
+    notes = [("The session", result(session)), *_advice(session, circuit, drawer, options)]
+    print("".join(f"\n{text}\n" for _, text in notes), end="")
+    if options.report is not None and session.observations:
+        _write_report(session, options.report, notes)
     if options.log is not None and not session.done:
         print(f"{options.log}: keeps the {len(session.observations)} answers; the same command goes on from them")
     return status or (DONE if session.good else NOT_EXPLAINED)
@@ -194,16 +203,68 @@ def _show(session: Session) -> None:
 # the session
 
 
-def _swaps(session: Session, circuit: Circuit, drawer: Drawer, options: argparse.Namespace) -> None:
-    """Real parts for the values that were typed, or where some were not for those that were found."""
-    from circuits.commands.arguments import assignments
+def _advice(
+    session: Session, circuit: Circuit, drawer: Drawer | None, options: argparse.Namespace
+) -> list[tuple[str, str]]:
+    """Real parts, for the values that were typed or where some were not for those that were found; and the yield."""
     from circuits.data import log_grid
 
+    if not session.observations:
+        return []
     typed = {name.lower() for name in assignments(options.values, "value")}
     as_typed = typed.issuperset(name.lower() for name in session.state())
-    wanted = circuit if as_typed else session.fitted()
-    print(f"\nparts for {'the values that were typed' if as_typed else 'what was found'}:", end="")
-    print_swaps(wanted, [*session.state()], log_grid(200, session.low, session.high), "magnitude", drawer, options)
+    whose = "the values that were typed" if as_typed else "what was found"
+    wanted, notes = circuit if as_typed else session.fitted(), []
+    if drawer is not None:
+        f = log_grid(200, session.low, session.high)
+        swaps = swap_list(wanted, [*session.state()], f, "magnitude", drawer, options)
+        notes.append(("Parts to use", f"parts for {whose}: {swaps}"))
+    if options.wanted is not None:
+        notes.append(("Yield", f"built anew with {whose}: {_yield(wanted, options)}"))
+    return notes
+
+
+def _yield(circuit: Circuit, options: argparse.Namespace) -> str:
+    """How many boards with these nominal values show the LEDs that are wanted."""
+    from circuits.commands.yielding import share as tolerance
+    from circuits.data import read
+    from circuits.lab import estimate_yield, leds_as_limits, tolerances_of
+    from circuits.lab.production.answers import threshold_of
+
+    given = {name: tolerance(text) for name, text in assignments(options.tolerance, "--tolerance").items()}
+    parts = tolerances_of(circuit, given or USUAL)
+    limits = leds_as_limits(read(options.wanted, "led"), threshold_of(circuit))
+    return str(estimate_yield(circuit, limits, parts, seed=options.seed))
+
+
+def _write_report(session: Session, path: str, notes: list[tuple[str, str]]) -> None:
+    """The page of a fit to all answers, with what the session found beside it."""
+    from circuits.data import Measurements
+    from circuits.fitting import fit
+
+    seen = session.observations
+    table = [[math.nan if value is None else value for value in one.values] for one in seen]
+    columns = [list(column) for column in zip(*table, strict=True)]
+    named = session.circuit.outputs
+    values: Any = columns if named else columns[0]
+    tones: Any = [one.tone for one in seen]
+    data = Measurements(tones, session.posterior.look.quantity, values, outputs=named).sorted()
+    lines = [[f"{one.tone:>10g} Hz  ", *(_told(session, value) for value in one.values)] for one in seen]
+    answers = ("Every answer", "\n".join(" ".join(line) for line in lines))
+    try:
+        found = fit(session.fitted(), data)
+    except OhmgradError as error:  # so far the answers bound the components on one side only
+        print(f"no report yet: {error}", file=sys.stderr)
+        return
+    found.report(path, notes=[*notes, answers])
+    print(f"report: {path}")
+
+
+def _told(session: Session, value: float | None) -> str:
+    """An answer as it was given."""
+    if value is None:
+        return "-"
+    return ("lit" if value else "dark") if session.posterior.look.quantity == "led" else f"{value:g}"
 
 
 def _session(options: argparse.Namespace) -> tuple[Session, Circuit]:
@@ -227,7 +288,7 @@ def _session(options: argparse.Namespace) -> tuple[Session, Circuit]:
         sigma=options.sigma,
         seed=options.seed,
     )
-    return session, circuit
+    return session, copy.deepcopy(circuit)
 
 
 def _write_sweep(session: Session, options: argparse.Namespace) -> None:

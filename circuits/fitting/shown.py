@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -34,19 +35,20 @@ class Shown:
 
         return plot_response(self._account, path, board=board)
 
-    def report(self, path: str | os.PathLike[str], *, board: int = 0) -> None:
+    def report(self, path: str | os.PathLike[str], *, board: int = 0, notes: Sequence[tuple[str, str]] = ()) -> None:
         """Write one page that opens in any browser: every table and picture, and the replay under a slider.
 
         Args:
             path: an .html file, replaced in one step.
             board: which board of a batch, counted in rows.
+            notes: headings and texts of what else belongs on the page.
 
         Raises:
             OptionError: another ending, or no such board. DataError: a place that cannot be written.
         """
         from circuits.views.page import write_report
 
-        write_report(self._account, path, board=board)
+        write_report(self._account, path, board=board, notes=notes)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to a JSON file, replacing it in one step; `circuits.load_fit` reads it back."""

@@ -135,3 +135,27 @@ def test_a_swap_list_for_the_values_that_were_typed_or_found(tune):
     assert "parts for what was found:" in tune(["l", "quit"], "low-pass", "--stock", "E12")[1]
     status, _, complaints = tune([], "low-pass", "--pairs")
     assert status == 2 and "--pairs goes with --stock" in str(complaints)
+
+
+def test_a_session_ends_in_a_report(tune, tmp_path):
+    board, session, lines = cc.LowPass(R=321.0), Session(cc.LowPass(R=300.0), until=0.05), []
+    while not session.done:
+        seen = bool(board(session.propose()) > 0.5**0.5)
+        session.tell(session.propose(), seen)
+        lines.append("l" if seen else "d")
+    wanted, page = tmp_path / "wanted.csv", tmp_path / "report.html"
+    wanted.write_text("frequency_hz,led\n300,on\n1000,off\n")
+    words = ["low-pass", "R=300", "--until", "5%", "--stock", "E12", "--wanted", wanted, "--report", page]
+    status, out, _ = tune(lines, *words)
+    assert status == 0 and f"report: {page}" in out and "100.00 % of 10,000 boards pass" in out
+    text = page.read_text("utf-8")
+    for heading in ("The session", "Parts to use", "Yield", "Every answer"):
+        assert f">{heading}</h2>" in text
+    assert text.count(" Hz   lit") + text.count(" Hz   dark") == len(lines)
+
+
+def test_a_report_needs_answers_on_both_sides(tune, tmp_path):
+    status, out, complaints = tune(["l", "quit"], "low-pass", "--report", tmp_path / "report.html")
+    assert status == 1 and "no report yet: " in str(complaints) and not (tmp_path / "report.html").exists()
+    status, _, complaints = tune([], "low-pass", "--report", tmp_path / "report.pdf")
+    assert status == 2 and "must end in .html" in str(complaints)

@@ -361,3 +361,10 @@ def test_pairs_name_everything_once():
     found = pairs(names)
     assert sorted(name for pair in found for name in pair) == sorted(names)
     assert found[0] == ("b.R", "b.C") and pairs(["R"]) == [("R",)]
+
+
+def test_notes_follow_the_result_as_they_are(plain_fit, tmp_path):
+    plain_fit.report(tmp_path / "report.html", notes=[("Parts to use", "R  <330 Ω>\nC  1 µF")])
+    text = (tmp_path / "report.html").read_text("utf-8")
+    assert "<h2>Parts to use</h2><pre>R  &lt;330 Ω&gt;\nC  1 µF</pre>" in text
+    assert '<a href="#note-1">Parts to use</a>' in text

@@ -22,7 +22,9 @@ from circuits.views.page.sections import Section, Subject, parts_of
 ENDINGS = (".html", ".htm")
 
 
-def write_report(fit: Fit | SavedFit, path: str | os.PathLike[str], *, board: int = 0) -> None:
+def write_report(
+    fit: Fit | SavedFit, path: str | os.PathLike[str], *, board: int = 0, notes: Sequence[tuple[str, str]] = ()
+) -> None:
     r"""Write everything about a fit into one HTML file: tables, pictures, and the replay under a slider.
 
     The page carries its pictures inside and forbids itself any network. The same fit gives the same bytes. What
@@ -32,6 +34,7 @@ def write_report(fit: Fit | SavedFit, path: str | os.PathLike[str], *, board: in
         fit: the result of a fit, or one read back from a file.
         path: where to write, ending in .html or .htm; a file that is there is replaced in one step.
         board: which board of a batch, counted in rows.
+        notes: whatever else belongs on the page, such as a swap list: headings and texts, after the result.
 
     Raises:
         OptionError: no fit, another ending, or no such board.
@@ -48,7 +51,7 @@ def write_report(fit: Fit | SavedFit, path: str | os.PathLike[str], *, board: in
         raise OptionError(f"cannot report on a {type(fit).__name__}; expected the result of a fit")
     if Path(path).suffix.lower() not in ENDINGS:
         raise OptionError(f"cannot write a report to {str(path)!r}; its name must end in {' or '.join(ENDINGS)}")
-    subject = Subject(fit, board, alone(fit, board))
+    subject = Subject(fit, board, alone(fit, board), tuple(notes))
     replace_file(path, page(subject))
 
 

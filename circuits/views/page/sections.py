@@ -42,11 +42,12 @@ NOT_DRAWN = (OhmgradError, LossError, ImportError)
 
 @dataclass(frozen=True)
 class Subject:
-    """What a report is about: a fit, one board of it, and that board's own account."""
+    """What a report is about: a fit, one board of it, that board's own account, and notes beside it."""
 
     fit: Fit | SavedFit
     board: int
     own: Fit | SavedFit
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def circuit(self) -> Circuit | None:
@@ -66,6 +67,8 @@ class Section:
 def parts_of(subject: Subject) -> Iterator[Section]:
     """Every part that this fit has, in the order of the page."""
     yield Section("result", "Result", _result(subject))
+    for i, (title, text) in enumerate(subject.notes, 1):
+        yield Section(f"note-{i}", title, element("pre", None, text))
     if subject.circuit is not None:
         yield Section("schematic", "Circuit", _attempt(_schematic, subject))
         yield Section("response", "Response", _attempt(_response, subject))
