@@ -1,4 +1,4 @@
-"""What all tests of netlists share: a peer or a compiler that is missing is said aloud."""
+"""What all tests share: a peer, a compiler or a device that is missing is said aloud, whoever of the workers met it."""
 
 from __future__ import annotations
 
