@@ -86,6 +86,41 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def share(text: str) -> float:
+    """A share as typed: `5%`, `5 %` or `0.05`.
+
+    Raises:
+        NotationError: no number.
+
+    >>> share("5%"), share("0.05")
+    (0.05, 0.05)
+    """
+    number, percent, rest = text.strip().partition("%")
+    if rest:
+        raise NotationError(f"{text!r} is no share; expected one such as 5% or 0.05")
+    return notation.parse(f"{number.strip()}e-2" if percent else number)
+
+
+def tolerances(texts: Sequence[str]) -> dict[str, float]:
+    """`["R=5%", "C1=0.1"]` by name.
+
+    Raises:
+        OptionError: no name, or no share from 0 to below 1.
+
+    >>> tolerances(["R=5%", "C1=0.1"])
+    {'R': 0.05, 'C1': 0.1}
+    """
+    found = {}
+    for name, text in assignments(texts, "--tolerance").items():
+        try:
+            found[name] = share(text)
+        except NotationError:
+            found[name] = -1.0
+        if not 0 <= found[name] < 1:
+            raise OptionError(f"--tolerance {name}={text}; expected a share from 0 to below 1, such as 5% or 0.05")
+    return found
+
+
 def check_report(path: str | None) -> None:
     """Find out before long work, rather than after it, that a report has no place to go.
 

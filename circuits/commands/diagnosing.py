@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from circuits.commands import DONE, NOT_EXPLAINED
-from circuits.commands.arguments import CIRCUITS, QUANTITIES, assignments, count
+from circuits.commands.arguments import CIRCUITS, QUANTITIES, count, tolerances
 from circuits.commands.choosing import circuit_on_paper, written
-from circuits.errors import DataError, OptionError
+from circuits.errors import DataError
 
 SUMMARY = "find the part that is wrong on a board"
 CIRCUIT = "option"
@@ -48,8 +48,7 @@ def run(options: argparse.Namespace) -> int:
     """Diagnose, write what was asked for, and print the verdict."""
     if options.json is not None and not Path(options.json).parent.is_dir():
         raise DataError(f"cannot write {options.json}: there is no folder {Path(options.json).parent}; make it first")
-    given = assignments(options.tolerance, "--tolerance")
-    tolerances = {name: relative(text, f"--tolerance {name}") for name, text in given.items()}
+    given = tolerances(options.tolerance)
     from circuits.data import read
     from circuits.lab import diagnose
 
@@ -57,26 +56,10 @@ def run(options: argparse.Namespace) -> int:
     circuit, data = circuit_on_paper(options, data)
     print(f"{options.file}: {data.understood or data.describe()}")
     print(f"on paper: {written(circuit, [name for name, _ in circuit.named_parameters()])}\n")
-    found = diagnose(circuit, data, tolerances=tolerances, suspects=options.suspect or None)
+    found = diagnose(circuit, data, tolerances=given, suspects=options.suspect or None)
     if options.json is not None:
         found.save(options.json)
     print(found.table(options.top))
     if options.json is not None:
         print(f"results: {options.json}")
     return DONE if found.explains else NOT_EXPLAINED
-
-
-def relative(text: str, where: str) -> float:
-    """A share as typed: `5%` or `0.05`.
-
-    Raises:
-        OptionError: no number.
-
-    >>> relative("5%", "--tolerance R"), relative("0.2", "--tolerance C")
-    (0.05, 0.2)
-    """
-    number, percent = (text[:-1], 100) if text.endswith("%") else (text, 1)
-    try:
-        return float(number) / percent
-    except ValueError:
-        raise OptionError(f"{where}={text}; expected a share such as 5% or 0.05") from None

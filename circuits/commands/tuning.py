@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
-from circuits.commands.arguments import add_circuit, assignments, check_report, seed, value_in
+from circuits.commands.arguments import add_circuit, assignments, check_report, seed, share, tolerances, value_in
 from circuits.commands.choosing import circuit_to_tune
 from circuits.commands.swapping import add_stock, stock_of, swap_list
 from circuits.errors import NotationError, OhmgradError, OptionError
@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--learn", metavar="R*", action="append", default=[], help="parts of the netlist to find (may be repeated)")
     add("--free", metavar="C", action="append", default=[], help="find a component that is held by default, too")
     add("--log", metavar="FILE", help="keep every answer there; a session that was left goes on from it")
-    add("--until", metavar="1%", type=share, default=0.01, help="how well every component shall be known; 1%%")
+    add("--until", metavar="1%", type=_width, default=0.01, help="how well every component shall be known; 1%%")
     add("--readings", choices=READINGS, default="led", help="what is looked at; led")
     add("--sigma", metavar="S", type=value_in(None), help="standard deviation of a reading; 0.01, or 0.1 dB")
     add("--tone", metavar="FILE", help="write every proposed tone to this .wav file, to be played")
@@ -57,16 +57,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--report", metavar="FILE", help="write a page with all that was found and answered to a .html file")
 
 
-def share(text: str) -> float:
-    """A relative width: 1%, 0.5 %, 0.01.
-
-    >>> share("1%"), share("0.02")
-    (0.01, 0.02)
-    """
-    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+def _width(text: str) -> float:
+    """A relative width: 1%, 0.5 %, 0.01."""
     try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
+        value = share(text)
+    except NotationError:
         value = -1.0
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no width; expected one such as 1% or 0.01")
@@ -226,13 +221,11 @@ def _advice(
 
 def _yield(circuit: Circuit, options: argparse.Namespace) -> str:
     """How many boards with these nominal values show the LEDs that are wanted."""
-    from circuits.commands.yielding import share as tolerance
     from circuits.data import read
     from circuits.lab import estimate_yield, leds_as_limits, tolerances_of
     from circuits.lab.production.answers import threshold_of
 
-    given = {name: tolerance(text) for name, text in assignments(options.tolerance, "--tolerance").items()}
-    parts = tolerances_of(circuit, given or USUAL)
+    parts = tolerances_of(circuit, tolerances(options.tolerance) or USUAL)
     limits = leds_as_limits(read(options.wanted, "led"), threshold_of(circuit))
     return str(estimate_yield(circuit, limits, parts, seed=options.seed))
 

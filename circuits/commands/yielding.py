@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from circuits.commands import DONE
-from circuits.commands.arguments import add_circuit, assignments, count, seed
+from circuits.commands.arguments import add_circuit, assignments, count, seed, tolerances
 from circuits.commands.choosing import circuit_to_draw, written
-from circuits.errors import NotationError, OptionError
+from circuits.errors import OptionError
 
 if TYPE_CHECKING:
     from circuits.circuit import Circuit
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     """Draw the boards, and say how many pass and what the others fail by."""
     from circuits.lab import estimate_yield, tolerances_of
 
-    given = {name: share(text) for name, text in assignments(options.tolerance, "--tolerance").items()}
+    given = tolerances(options.tolerance)
     circuit = _circuit(options)
     parts = tolerances_of(circuit, given, options.distribution)
     limits = _limits(options, circuit)
@@ -57,27 +57,6 @@ def run(options: argparse.Namespace) -> int:
     if options.centre:
         _print_table(_centred(options, circuit, limits, parts))
     return DONE
-
-
-def share(text: str) -> float:
-    """A tolerance as typed: `5%`, `5 %` or `0.05`.
-
-    Raises:
-        OptionError: something else.
-
-    >>> share("5%"), share("0.05")
-    (0.05, 0.05)
-    """
-    from circuits import notation
-
-    number, percent, rest = text.strip().partition("%")
-    try:
-        value = notation.parse(f"{number.strip()}e-2" if percent else number)
-    except NotationError:
-        value = -1.0
-    if rest or not 0 <= value < 1:
-        raise OptionError(f"--tolerance {text!r}; expected a share from 0 to below 1, such as 5% or 0.05")
-    return value
 
 
 def _circuit(options: argparse.Namespace) -> Circuit:

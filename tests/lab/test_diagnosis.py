@@ -14,7 +14,7 @@ from scipy.stats import multivariate_normal
 
 import circuits as cc
 from circuits import cli
-from circuits.commands.diagnosing import relative
+from circuits.commands.arguments import tolerances
 from circuits.component import FARAD, OHM
 from circuits.errors import OptionError, ShapeError, UnknownName
 from circuits.lab import Fault, diagnose
@@ -376,4 +376,4 @@ def test_the_command_refuses_what_it_cannot_follow(tmp_path, capsys):
     assert cli.main(["diagnose", str(tmp_path / "lp.csv"), "--circuit", "low-pass", "--nominal", "R=1k", "Q=3"]) == 2
     assert "no component 'Q'" in capsys.readouterr().err
     with pytest.raises(OptionError, match="5% or 0.05"):
-        relative("five", "--tolerance R")
+        tolerances(["R=five"])
