@@ -20,7 +20,7 @@ FILES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT 
 HEAVY = ("matplotlib", "ipywidgets", "IPython", "PIL", "schemdraw", "graphviz", "torchviz", "scipy")
 LIGHT = f"import sys; sys.exit(' '.join(name for name in {HEAVY!r} if name in sys.modules))"
 
-FOUNDATION = {"circuits.errors", "circuits.notation", "circuits.files"}
+FOUNDATION = {"circuits.errors", "circuits.notation", "circuits.files", "circuits.compiling"}
 FORMULAS = {"torch", "circuits.functional", "circuits.circuit"} | FOUNDATION
 CORE = FOUNDATION | {
     f"circuits.{path.stem}"

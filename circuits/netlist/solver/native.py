@@ -4,7 +4,7 @@ Arrays are NumPy, C-contiguous, float64 and complex128: q `(Q, B)`, f `(n,)` or 
 `(B, n)` tells lanes that need pivoting: they are zero in what comes back and have no part in sums. What is computed
 does not depend on the number of threads, to the last bit.
 
-`OHMGRAD_NATIVE=0` in the environment switches the kernel off; `building` says where it is kept.
+`OHMGRAD_NATIVE=0` in the environment switches the kernel off; `circuits.compiling` says where it is kept.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from circuits.compiling import BuildError, load_library
 from circuits.errors import OhmgradError, ShapeError
-from circuits.netlist.solver.building import BuildError, load_library
 from circuits.netlist.solver.plan import Plan
 from circuits.netlist.solver.program import Program
 
@@ -225,6 +225,7 @@ def _found_kernel() -> _Kernel | str:
         library = load_library(SOURCE)
     except BuildError as error:
         return str(error)
+    library.ohmgrad_run.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     return _Kernel(library.ohmgrad_run, library.ohmgrad_lanes())
 
 

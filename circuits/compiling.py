@@ -1,4 +1,4 @@
-"""Compiling the kernel at first use, into a private folder where the next process finds it.
+"""Compiling C at first use, into a private folder where the next process finds it.
 
 A library is named for everything that it depends on (source, flags, compiler, processor) and for its own content, so
 that a home shared by different machines holds one each, and a damaged file is seen before it is loaded.
@@ -52,12 +52,12 @@ def load_library(source: Path) -> ctypes.CDLL:
     folder = cache_folder()
     if folder is not None:
         try:
-            return _cached(folder, name) or _load(_compile(source, compiler, folder, name))
+            return _cached(folder, name) or ctypes.CDLL(str(_compile(source, compiler, folder, name)))
         except OSError:  # a folder that fills up, or from which nothing may be run
             pass
     with tempfile.TemporaryDirectory(prefix="ohmgrad-") as private:
         try:
-            return _load(_compile(source, compiler, Path(private), name))
+            return ctypes.CDLL(str(_compile(source, compiler, Path(private), name)))
         except OSError as error:
             raise BuildError(f"the compiled kernel cannot be loaded: {error}") from error
 
@@ -105,18 +105,11 @@ def _cached(folder: Path, name: str) -> ctypes.CDLL | None:
     for path in sorted(folder.glob(f"{name}-*.so")):
         if path.stem == f"{name}-{_digest(path)}":
             try:
-                return _load(path)
+                return ctypes.CDLL(str(path))
             except OSError:
                 pass
         path.unlink(missing_ok=True)
     return None
-
-
-def _load(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
-    library.ohmgrad_run.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-    library.ohmgrad_run.restype = ctypes.c_int
-    return library
 
 
 def _compile(source: Path, compiler: Sequence[str], folder: Path, name: str) -> Path:

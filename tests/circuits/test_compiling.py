@@ -1,4 +1,4 @@
-"""Building the kernel: the cache, who may write to it, what is damaged, and what happens without a compiler."""
+"""Compiling C: the cache, who may write to it, what is damaged, and what happens without a compiler."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from circuits.netlist.solver import building
-from circuits.netlist.solver.building import BuildError, cache_folder, find_compiler, library_name, load_library
+from circuits import compiling
+from circuits.compiling import BuildError, cache_folder, find_compiler, library_name, load_library
 
-ROOT = Path(__file__).parents[3]
-COMPILER = next((found for found in map(shutil.which, building.COMPILERS) if found), None)
+ROOT = Path(__file__).parents[2]
+COMPILER = next((found for found in map(shutil.which, compiling.COMPILERS) if found), None)
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="NOT RUN: no C compiler (cc, gcc or clang)")
 SMALL = "int ohmgrad_run(const void *p, const char *c) { return p == c ? %d : -1; }\n"
 
@@ -71,7 +71,7 @@ def test_another_source_or_compiler_is_another_library(source: Path, cache: Path
     assert answer(load_library(source)) == 8
     monkeypatch.setenv("CC", f"{COMPILER} -DOTHER")
     assert answer(load_library(source)) == 8
-    monkeypatch.setattr(building, "_processor", lambda: "another processor")
+    monkeypatch.setattr(compiling, "_processor", lambda: "another processor")
     assert answer(load_library(source)) == 8
     assert len([*cache.iterdir()]) == 4
 
@@ -173,7 +173,7 @@ def test_a_compiler_that_fails(source: Path, cache: Path, tmp_path: Path, monkey
 
 
 def test_a_compiler_that_hangs(source: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(building, "PATIENCE", 0.2)
+    monkeypatch.setattr(compiling, "PATIENCE", 0.2)
     monkeypatch.setenv("CC", script(tmp_path / "slow", "exec sleep 20"))
     with pytest.raises(BuildError, match="could not be run"):
         load_library(source)
@@ -210,7 +210,7 @@ def python(code: str, **environment: str) -> subprocess.Popen:
 @needs_compiler
 def test_several_processes_build_at_once(source: Path, cache: Path):
     code = (
-        "from pathlib import Path; from circuits.netlist.solver.building import load_library; "
+        "from pathlib import Path; from circuits.compiling import load_library; "
         f"print(load_library(Path({str(source)!r})).ohmgrad_run(None, None))"
     )
     running = [python(code) for _ in range(4)]
@@ -247,7 +247,7 @@ def test_the_kernel_itself_compiles_without_a_warning(tmp_path: Path):
     source = ROOT / "circuits" / "netlist" / "solver" / "kernel.c"
     command = [
         *find_compiler(),
-        *building.FLAGS,
+        *compiling.FLAGS,
         "-Wall",
         "-Wextra",
         "-Werror",
