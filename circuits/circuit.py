@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from circuits.component import Component, Placed, Value, broadcast_shape, make_parameters
+from circuits.component import Component, Placed, Value, broadcast_shape, broadcast_shapes, make_parameters
 from circuits.errors import FrequencyError, UnknownName
 
 QUANTITIES = ("response", "magnitude", "decibels", "phase", "group_delay", "led")
@@ -288,7 +288,7 @@ def point_is_a_board(circuit: Circuit, f: Tensor, quantity: str, names: Sequence
         if name not in parameters:
             raise UnknownName("component", name, circuit.units())
     columns = {name: _column(p.detach()) for name, p in parameters.items()}
-    points = torch.broadcast_shapes(f.shape, *(column.shape for column in columns.values()))
+    points = broadcast_shapes(f.shape, *(column.shape for column in columns.values()))
     leaves = {name: columns[name].expand(points).clone().requires_grad_() for name in names}
     with torch.enable_grad(), _holding(circuit, columns | leaves):
         prediction = circuit.predict(f.detach().unsqueeze(-1), quantity).squeeze(-1)
@@ -338,7 +338,7 @@ def _column(component: Tensor) -> Tensor:
 
 def _group_delay(circuit: Circuit, f: Tensor) -> Tensor:
     """Group delay −Im(H′/H)/2π, by one backward pass an output: its weight j/H* picks the imaginary part."""
-    points = torch.broadcast_shapes(f.shape, (*circuit.batch_shape, 1)[: None if f.ndim else -1])
+    points = broadcast_shapes(f.shape, (*circuit.batch_shape, 1)[: None if f.ndim else -1])
     response, pull, *_ = torch.func.vjp(circuit.transfer, f.expand(points))
     weights = 1j / response.conj()
     if response.ndim == len(points):

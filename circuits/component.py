@@ -104,6 +104,26 @@ def make_parameters(
     return made
 
 
+def broadcast_shapes(*shapes: Sequence[int]) -> torch.Size:
+    """The shape that all these shapes broadcast to: what `torch.broadcast_shapes` returns, which loads sympy to say it.
+
+    Raises:
+        ShapeError: there is none.
+
+    >>> broadcast_shapes((3, 1), (), (4,))
+    torch.Size([3, 4])
+    """
+    common = [1] * max(map(len, shapes), default=0)
+    for shape in shapes:
+        for place, size in enumerate(reversed(shape), 1):
+            if common[-place] == 1:
+                common[-place] = size
+            elif size not in (1, common[-place]):
+                listed = ", ".join(str(tuple(one)) for one in shapes)
+                raise ShapeError(f"shapes do not broadcast: {listed}; expected equal sizes, or ones, from the last on")
+    return torch.Size(common)
+
+
 def broadcast_shape(shapes: Mapping[str, Sequence[int]]) -> torch.Size:
     """The shape that all the named shapes broadcast to.
 
@@ -114,8 +134,8 @@ def broadcast_shape(shapes: Mapping[str, Sequence[int]]) -> torch.Size:
     torch.Size([3, 4])
     """
     try:
-        return torch.broadcast_shapes(*shapes.values())
-    except RuntimeError:
+        return broadcast_shapes(*shapes.values())
+    except ShapeError:
         listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items() if len(shape))
         raise ShapeError(
             f"shapes do not broadcast: {listed}; give every component one value, or all of them one shape"

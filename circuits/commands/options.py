@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -44,7 +45,8 @@ def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     >>> read_options(["simulate", "low-pass", "--grid", "50", "R=4k7"]).values
     ['R=4k7']
     """
-    parser = _parser()
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _parser(argv[0] if argv and argv[0] in COMMANDS else None)
     options, rest = parser.parse_known_args(argv)
     asked = " ".join(["circuits", *filter(None, [options.command])])
     takes = None if options.command is None else module_of(options.command).CIRCUIT
@@ -81,7 +83,8 @@ def _check_circuit(options: argparse.Namespace, asked: str, takes: str) -> None:
             )
 
 
-def _parser() -> Parser:
+def _parser(asked: str | None) -> Parser:
+    """The parser of every command, or where one was asked for of that one, the others being names alone."""
     parser = Parser(
         prog="circuits",
         description="Fit circuits to measurements, find what is wrong and which parts to use; simulate and draw them.",
@@ -92,6 +95,9 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="store_true", help="say which version this is, and leave")
     commands = parser.add_subparsers(dest="command", metavar=f"{{{','.join(COMMANDS)}}}", title="commands")
     for name in COMMANDS:
+        if asked not in (None, name):
+            commands.add_parser(name)
+            continue
         command = module_of(name)
         described = f"{command.SUMMARY.capitalize()}."
         command.add_options(commands.add_parser(name, help=command.SUMMARY, description=described, allow_abbrev=False))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the measurements, and say what they are of."""
+    from dataclasses import replace  # takes longer to load than all the options to understand
+
     from torch import Generator
 
     from circuits.data import simulate
@@ -79,6 +79,8 @@ def _frequencies(options: argparse.Namespace, circuit: Circuit, generator: Gener
 
 def _csv_text(data: Measurements) -> str:
     """What a CSV file of these measurements holds."""
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "data.csv")
         data.to_csv(path)

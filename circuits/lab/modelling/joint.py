@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from circuits.circuit import Circuit
+from circuits.component import broadcast_shapes
 from circuits.data import Measurements
 from circuits.errors import OptionError, ShapeError, UnknownName
 from circuits.fitting import Fit, fit
@@ -156,7 +157,7 @@ def _as_rows(circuit: Circuit, view: Tensor, along: int) -> Tensor:
 def _alike(parts: list[Tensor], along: int) -> list[Tensor]:
     """Tables whose batches are of one shape, since a member that all boards share has none of its own."""
     tail = -along
-    batch = torch.broadcast_shapes(*(part.shape[:-tail] for part in parts))
+    batch = broadcast_shapes(*(part.shape[:-tail] for part in parts))
     return [part.expand(*batch, *part.shape[-tail:]) for part in parts]
 
 

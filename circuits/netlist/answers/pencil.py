@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from circuits.component import broadcast_shapes
 from circuits.errors import NetlistError
 from circuits.netlist.elements import Element, Netlist
 from circuits.netlist.expressions import Expression, Number, evaluate
@@ -95,7 +96,7 @@ def assemble(
     `like` are further tensors that the batch takes its shape from.
     """
     n = len(made.unknowns)
-    batch = torch.broadcast_shapes(*(value.shape for _, value in parts), *(value.shape for value in like))
+    batch = broadcast_shapes(*(value.shape for _, value in parts), *(value.shape for value in like))
     constant = torch.zeros(n, n, dtype=torch.float64)
     for row, column, value in terms:
         if column < n:
@@ -119,7 +120,7 @@ def assemble(
 def source_vector(pencil: Pencil, strengths: Mapping[str, Tensor]) -> Tensor:
     """The right-hand side b, `(*batch, n)`, for strengths of independent sources by name; others are off."""
     n = len(pencil.formulation.unknowns)
-    shapes = torch.broadcast_shapes(*(s.shape for s in strengths.values())) if strengths else torch.Size()
+    shapes = broadcast_shapes(*(s.shape for s in strengths.values())) if strengths else torch.Size()
     kind = torch.complex128 if any(s.is_complex() for s in strengths.values()) else torch.float64
     b = torch.zeros(*shapes, n, dtype=kind)
     for name, strength in strengths.items():

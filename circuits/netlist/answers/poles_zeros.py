@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from circuits.component import broadcast_shapes
 from circuits.errors import NetlistError, ShapeError
 from circuits.netlist.answers import finite_field
 from circuits.netlist.answers.checks import check_solvable
@@ -105,7 +106,7 @@ def poles_and_zeros(
         for functional, probe in zip(functionals, output.probes, strict=True)
     ]
     if output.denominator is None:
-        batch = torch.broadcast_shapes(pencil.G.shape[:-2], b.shape[:-1])
+        batch = broadcast_shapes(pencil.G.shape[:-2], b.shape[:-1])
         whole = pencil.G.expand(*batch, *pencil.G.shape[-2:]), pencil.C.expand(*batch, *pencil.G.shape[-2:])
         roots.append(_roots(whole, [one.matrices for one in exact], "the circuit"))
     zeros, poles = roots
@@ -167,7 +168,7 @@ def _capacitors(netlist: Netlist) -> list[str]:
 
 def _exact_boards(netlist: Netlist, pencil: Pencil, known: Values, strengths: Values) -> list[ExactPencil]:
     """The exact equations of every board of the pencil."""
-    batch = torch.broadcast_shapes(pencil.G.shape[:-2], *(s.shape for s in strengths.values()))
+    batch = broadcast_shapes(pencil.G.shape[:-2], *(s.shape for s in strengths.values()))
     boards = range(batch.numel())
     flat = [{name: v.expand(batch).reshape(-1) for name, v in some.items()} for some in (known, strengths)]
     one_board = [[{name: v[i] for name, v in some.items()} for some in flat] for i in boards]
@@ -177,7 +178,7 @@ def _exact_boards(netlist: Netlist, pencil: Pencil, known: Values, strengths: Va
 def _bordered(pencil: Pencil, b: Tensor, functional: Mapping[int, float]) -> Matrices:
     """[[G, −b], [wᵀ, 0]] and [[C, 0], [0, 0]]."""
     n = len(pencil.formulation.unknowns)
-    batch = torch.broadcast_shapes(pencil.G.shape[:-2], b.shape[:-1])
+    batch = broadcast_shapes(pencil.G.shape[:-2], b.shape[:-1])
     kind = torch.complex128 if b.is_complex() else torch.float64
     w = torch.zeros(n, dtype=kind)
     for index, value in functional.items():
@@ -219,7 +220,7 @@ def _roots(matrices: Matrices, exact: Sequence[tuple[np.ndarray, np.ndarray]], w
 
 def _without_hidden(poles: Tensor, zeros: Tensor, same: float) -> tuple[Tensor, Tensor]:
     """Poles and zeros without the pairs that cancel."""
-    batch = torch.broadcast_shapes(poles.shape[:-1], zeros.shape[:-1])
+    batch = broadcast_shapes(poles.shape[:-1], zeros.shape[:-1])
     poles, zeros = (
         roots.expand(*batch, roots.shape[-1]).reshape(batch.numel(), roots.shape[-1]) for roots in (poles, zeros)
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from circuits.component import broadcast_shapes
 from circuits.netlist.elements import Netlist
 from circuits.netlist.expressions import Name, Number, evaluate
 from circuits.netlist.formulation import Formulation, Law
@@ -44,7 +45,7 @@ class Quantities:
         tensors = [values[name] for name in self.free]
         batch = tensors[0].shape if tensors else torch.Size()
         if any(t.shape != batch for t in tensors):
-            batch = torch.broadcast_shapes(*(t.shape for t in tensors))
+            batch = broadcast_shapes(*(t.shape for t in tensors))
             tensors = [t.expand(batch) for t in tensors]
         if not tensors:
             return self._assembled({}, batch, torch.zeros(0, *batch, dtype=torch.float64)), batch

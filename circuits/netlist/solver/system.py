@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from circuits.component import broadcast_shapes
 from circuits.netlist.elements import Element, Netlist
 from circuits.netlist.expressions import evaluate, names
 from circuits.netlist.formulation import Formulation, formulate
@@ -103,7 +104,7 @@ class System:
         f = f.unsqueeze(0) if f.ndim == 0 else f
         q, batch = self._quantities.real(values)
         if f.ndim > 1:
-            batch = torch.broadcast_shapes(batch, f.shape[:-1])
+            batch = broadcast_shapes(batch, f.shape[:-1])
             f = f.expand(*batch, -1).reshape(-1, f.shape[-1])
         if q.ndim > 1 or batch:
             q = q.expand(len(q), *batch) if q.shape[1:] == batch else _boards_last(q, batch)
@@ -187,7 +188,7 @@ class System:
 
     def _jacobian_by_autograd(self, values: Values, f: Tensor, functionals, wanted: Sequence[str]):
         """The same through autograd, for nets whose sources depend on parameters: a point is a board."""
-        batch = torch.broadcast_shapes(f.shape[:-1], *(v.shape for v in values.values()))
+        batch = broadcast_shapes(f.shape[:-1], *(v.shape for v in values.values()))
         points = (*batch, f.shape[-1])
         columns = {name: v.detach().expand(batch).unsqueeze(-1) for name, v in values.items()}
         leaves = {name: columns[name].expand(points).clone().requires_grad_() for name in wanted}
