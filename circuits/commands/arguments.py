@@ -101,6 +101,25 @@ def share(text: str) -> float:
     return notation.parse(f"{number.strip()}e-2" if percent else number)
 
 
+def level(text: str) -> float:
+    """A level of confidence as typed: `95`, `95%` or `0.95`.
+
+    Raises:
+        ArgumentTypeError: it is no number, or not between 0 and 100 %.
+
+    >>> level("95"), level("68.27%"), level("0.9")
+    (0.95, 0.6827, 0.9)
+    """
+    try:
+        number = share(text)
+    except NotationError:
+        number = 0.0
+    number = number / 100 if number >= 1 else number
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no level; expected one between 0 and 100 %, such as 95%")
+    return number
+
+
 def tolerances(texts: Sequence[str]) -> dict[str, float]:
     """`["R=5%", "C1=0.1"]` by name.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
-from circuits.commands.arguments import CIRCUITS, LOSSES, METHODS, QUANTITIES, check_report, count, seed
+from circuits.commands.arguments import CIRCUITS, LOSSES, METHODS, QUANTITIES, check_report, count, level, seed
 from circuits.commands.benching import add_bench_options, fit_at_bench, read_files, second_opinions
 from circuits.commands.choosing import circuit_to_fit, written
 from circuits.commands.columns import add_columns
@@ -53,6 +53,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--starts", metavar="N", type=count, help="try N starts, and keep the best result")
     add("--seed", metavar="N", type=seed, default=0, help="of the further starts; 0")
     add_bench_options(parser)
+    add(
+        "--profile",
+        metavar="95%",
+        type=level,
+        help="also print between which values the likelihood holds each component at this level, all others following",
+    )
     add("--plot", metavar="FILE", help="write the picture to a .png, .svg or .pdf file")
     add("--report", metavar="FILE", help="write a page with everything that was found to a .html file")
     add("--json", metavar="FILE", help="write everything that was found to a JSON file")
@@ -83,6 +89,10 @@ def run(options: argparse.Namespace) -> int:
         written = _write_results(result, options, notes)
     finally:  # a picture that cannot be written does not cost the table, nor a closed pipe the picture
         print(f"{doubts}\n\n{result}" if doubts else result)
+    if options.profile is not None and result.reason != "interrupted":
+        from circuits.fitting.profiling.account import profile_table
+
+        print(f"\n{profile_table(result, options.profile)}")
     print("".join(f"{path}\n" for path in written), end="")
     if swaps:
         print(f"\n{swaps}")

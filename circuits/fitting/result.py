@@ -20,14 +20,14 @@ from circuits.fitting.identifiability import judge, strong_pairs
 from circuits.fitting.minimisation import Minimum
 from circuits.fitting.misfit import misfit_of
 from circuits.fitting.problem import Problem, led_term
-from circuits.fitting.shown import Shown
+from circuits.fitting.profiling import Profiled
 from circuits.fitting.stopping import CONVERGED
 from circuits.fitting.theory.linearisation import Features, problem_features
 from circuits.fitting.uncertainty import Information, blunt_led_problem, covariance, information
 from circuits.fitting.version_space import explains_every_led, led_intervals
 
 
-class Fit(Shown):
+class Fit(Profiled):
     """The result of `circuits.fit`.
 
     For one board the properties below are plain numbers; for a batch of boards they have the batch's shape.
