@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+from reporting import at_least, shown
 
 import circuits as cc
 from circuits.lab import Fault, diagnose
@@ -137,9 +138,11 @@ def report(name: str, count: int, tally: Counter, misses: list[str], took: float
     print(f"  healthy boards called healthy {100 * whole:.1f} %")
     for miss in misses[:8]:
         print(f"  missed  {miss}")
-    met = right >= 0.95 and (named >= 0.95 or not rest) and whole >= 0.95
-    print(f"→ {name}: at least 95 % right where the data can tell, 95 % named where not: {'met' if met else 'NOT MET'}")
-    return met
+    shares = {"healthy boards called healthy": whole}
+    shares |= {"right where the data can tell": right} if told else {}
+    shares |= {"named where the data cannot tell": named} if rest else {}
+    shown(f"{name}, a diagnosis", 1e3 * took / max(count, 1), "ms")
+    return all([at_least(f"{name}, {what}", 100 * share, 95, "%").met for what, share in shares.items()])
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ import math
 import time
 
 import torch
+from reporting import at_least, at_most
 from torch import Tensor
 
 import circuits as cc
@@ -122,11 +123,8 @@ def main() -> None:
         needed[name] = later[0] if later else NEVER
         few = ", ".join(f"{n}: {reached[n]}" for n in COUNTS if n in (40, 100, 200, 400, 1000))
         print(f"fixed grid, {name}: half of the boards within 1 % from {shown(needed[name])} tones ({few} boards)")
-    verdict = "met" if chosen <= 40 else "NOT MET"
-    print(f"→ all four within 1 % after {shown(chosen)} tones, median of {given.boards} boards; asked ≤ 40: {verdict}")
-    ratio = min(needed.values()) / chosen
-    print(f"→ a fixed grid needs {ratio:.1f} times as many at its kindest; asked several times: ", end="")
-    print("met" if ratio >= 3 else "NOT MET")
+    at_most("tones until all four are within 1 %, median", chosen, 40, "tones", f"{given.boards} boards")
+    at_least("tones of a fixed grid at its kindest over ours", min(needed.values()) / chosen, 3)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from netlist_peers import klu
 from netlist_peers.networks import Network, ladder, random_net, reference
 from netlist_peers.ngspice_shared import Ngspice
 from netlist_peers.ours import Ours
-from netlist_peers.timing import RIGHT, Times, clock, repeats_for, verdict
+from netlist_peers.timing import RIGHT, Times, clock, repeats_for
+from reporting import absent, at_least, at_most
 
 from circuits.netlist.solver import native, torch_executor
 from circuits.netlist.solver.solution import Response
@@ -36,11 +37,11 @@ class Peers:
         try:
             self.ngspice = Ngspice()
         except OSError as error:
-            print(f"no ngspice ({error}): apt-get install libngspice0")
+            absent("ngspice", f"{error}: apt-get install libngspice0")
         try:
             self.loop = klu.library()
         except OSError as error:
-            print(f"no KLU ({error}): apt-get install libsuitesparse-dev, and a C compiler")
+            absent("KLU", f"{error}: apt-get install libsuitesparse-dev, and a C compiler")
 
     def frequencies(self, net: Network) -> np.ndarray:
         """Those that ngspice makes of the sweep, to the last digit."""
@@ -131,17 +132,17 @@ def judge(table: dict[str, Times]) -> None:
         }
         if found:
             title = min(found, key=lambda one: found[one])
-            verdict(what, found[title] >= needed, f"{found[title]:.2f} times at worst ({title})")
+            at_least(what, table[title].ratios(name, to), needed, note=f"the worst, {title}")
 
-    worst("ngspice", "kernel", 10, "at least 10 times faster than ngspice from N = 10 on", 10)
-    worst("KLU", "kernel", 0, "at least 4 times faster than KLU", 4)
-    worst("ngspice", "torch", 0, "without a compiler never slower than ngspice on ladders", 1, "ladder")
+    worst("ngspice", "kernel", 10, "time of ngspice over ours, from N = 10 on", 10)
+    worst("KLU", "kernel", 0, "time of KLU over ours", 4)
+    worst("ngspice", "torch", 0, "time of ngspice over ours without a compiler, ladders", 1, "ladder")
     large = sorted(n for n in ladders if n >= 30)
     if len(large) > 1 and "kernel" in ladders[large[0]]:
         points = np.log([[n, ladders[n].of("kernel")] for n in large])
         slope = np.polyfit(points[:, 0], points[:, 1], 1)[0]
-        span = f"time ~ N^{slope:.2f} from N = {large[0]} to {large[-1]}"
-        verdict("growth linear in N on ladders", slope < 1.1, span)
+        span = f"time ~ N^x from N = {large[0]} to {large[-1]}"
+        at_most("growth with N on ladders, as a power of N", slope, 1.1, "", span)
 
 
 def two_threads(peers: Peers, nets: list[Network], rounds: int) -> None:
@@ -170,8 +171,8 @@ def two_threads(peers: Peers, nets: list[Network], rounds: int) -> None:
     long = [title for title, seconds in alone.items() if seconds > 5e-4]
     if long:
         title = min(long, key=lambda one: found[one])
-        what = "two threads at least 1.7 times one, from half a millisecond on"
-        verdict(what, found[title] >= 1.7, f"{found[title]:.2f} times at worst ({title})")
+        what = "time of one thread over that of two, from half a millisecond on"
+        at_least(what, found[title], 1.7, note=f"the worst, {title}")
 
 
 def gradient_players(one: Ours):
@@ -229,11 +230,12 @@ def gradients(peers: Peers, nets: list[Network], rounds: int) -> None:
         print(f"{slow:15.0f} × ours")
     for name, needed, what in (("adjoint", 2.2, "inside the solver"), ("autograd", 3.2, "through autograd")):
         title, most = max(found[name], key=lambda pair: pair[1])
-        verdict(f"value and gradient at most {needed} sweeps {what}", most <= needed, f"{most:.2f} at worst ({title})")
+        at_most(f"value and gradient over the sweep, {what}", most, needed, note=f"the worst, {title}")
     title, most = max(found["jacobian"], key=lambda pair: pair[1])
-    verdict("the full Jacobian at most 2.8 sweeps", most <= 2.8, f"{most:.2f} at worst ({title})")
+    at_most("the full Jacobian over the sweep", most, 2.8, note=f"the worst, {title}")
     flat = [ratio for _, ratio in found["adjoint"]]
-    verdict("flat in the number of components", max(flat) <= 1.5 * min(flat), f"{min(flat):.2f} to {max(flat):.2f}")
+    note = f"{min(flat):.2f} to {max(flat):.2f}"
+    at_most("gradient over the sweep, most over least components", max(flat) / min(flat), 1.5, note=note)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from reporting import at_most, shown
 from torch import Tensor
 
 import circuits as cc
@@ -127,6 +128,8 @@ def surface(rounds: int, side: int, points: int) -> None:
             f" at its best chunk of {chunks[best]}   {medians[0] / medians[-1]:5.2f} × in one piece   apart {apart:.0e}"
             f"   peak {held}, in one piece {plain}"
         )
+        shown(f"time of the surface over bare arithmetic, {case}", ratios)
+        at_most(f"surface apart from bare arithmetic, {case}", apart, 1e-9, "")
 
 
 def megabytes(function: Callable[[], object]) -> str:
@@ -173,6 +176,7 @@ def pulls(rounds: int, points: int) -> None:
             f"  {case:19s} {mine * 1e6:6.0f} µs   the loop {theirs * 1e3:6.1f} ms: {statistics.median(ratios):5.0f} ×"
             f" ({ratios[0]:.0f} to {ratios[-1]:.0f})   apart {apart:.0e}"
         )
+        shown(f"time of the loop over the contributions, {case}", ratios)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from reporting import at_most, holds, shown
 
 import circuits as cc
 from circuits.lab import Drawer, Snapped, read_drawer, snap
@@ -120,8 +121,9 @@ def compared(title: str, drawer: Drawer, pairs: bool, f: torch.Tensor, rounds: i
     print(
         f"  rms error {snapped.rms:.9g}, of the exhaustive search {best:.9g}; same parts: {np.allclose(found, values)}"
     )  # pyright: ignore
-    print(f"→ equal to exhaustive search: {'met' if same else 'NOT MET'}")
-    print(f"→ under {LIMIT:g} s: {'met' if max(mine) < LIMIT else 'NOT MET'} (slowest {max(mine):.3f} s)")
+    holds(f"equal to exhaustive search, {title}", same)
+    at_most(f"slowest search, {title}", max(mine), LIMIT, "s")
+    shown(f"time of trying all over ours, {title}", [b / a for a, b in zip(mine, theirs, strict=True)])
 
 
 def alone(title: str, act: Callable[[], Snapped], rounds: int) -> None:

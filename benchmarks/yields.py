@@ -19,7 +19,8 @@ import math
 
 import numpy as np
 import torch
-from netlist_peers.timing import Times, clock, verdict
+from netlist_peers.timing import Times, clock
+from reporting import at_least, at_most, holds, shown
 
 import circuits as cc
 from circuits.lab import (
@@ -112,12 +113,13 @@ def race(spec: Specification, parts: Tolerances, boards: int, rounds: int) -> No
         print(f"  {name:23s} {times.of(name):8.3f} s  {times.ratio(name, 'ohmgrad'):8.1f} × ohmgrad")
     found, loop, other = ours(), numpy_loop(spec, values), estimate_yield(organ, spec, parts, boards=boards, seed=1)
     same = found.passed == int(loop.sum()) == every().passed
-    verdict("the verdicts of the NumPy loop on the same boards", same, f"{found.passed:,} and {int(loop.sum()):,} pass")
+    holds("the verdicts of the NumPy loop on the same boards", same, f"{found.passed:,} and {int(loop.sum()):,} pass")
     apart = abs(other.share - loop.mean()) / math.hypot(other.error, found.error)
-    verdict("the yield of other boards, within 4 σ of sampling", apart < 4, f"{other.share:.4f}, {apart:.1f} σ apart")
+    at_most("the yield of other boards, from the loop's", apart, 4, "σ of sampling")
     for name in ("NumPy loop", "circuit, board by board"):
-        ratio = times.ratio(name, "ohmgrad")
-        verdict(f"at least 50 times faster than {name}", ratio >= 50, f"{ratio:.0f} times")
+        at_least(f"time over ours: {name}", times.ratios(name, "ohmgrad"), 50)
+    every_tone = times.ratios("NumPy loop", "ohmgrad, every tone")
+    shown("time over ours with every tone computed: NumPy loop", every_tone)
 
 
 def netlist(boards: int, rounds: int) -> None:
@@ -148,6 +150,7 @@ def netlist(boards: int, rounds: int) -> None:
     ratio = times.ratio("board by board", "ohmgrad")
     print(f"\nnetlist, {boards:,} boards × 200 frequencies: {ours()}")
     print(f"  {times.of('ohmgrad'):.3f} s; board by board {ratio:.1f} × that (timed on {few} and scaled)")
+    shown("time over ours, netlist, every tone: board by board", times.ratios("board by board", "ohmgrad"))
 
 
 def designs(spec: Specification, parts: Tolerances) -> None:

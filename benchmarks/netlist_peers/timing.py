@@ -9,6 +9,8 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from reporting import holds
+
 LEAST = 0.02
 """Seconds that a short call is repeated for, in each round."""
 RIGHT = 1e-8
@@ -16,8 +18,8 @@ RIGHT = 1e-8
 
 
 def verdict(what: str, good: bool, measured: str) -> None:
-    """Print a figure that the project set itself, and what was measured."""
-    print(f"→ {what}: {measured} — {'met' if good else 'NOT MET'}")
+    """Report what is so or is not; a figure with a number goes by `reporting.at_least` or `at_most`."""
+    holds(what, good, measured)
 
 
 def clock(
@@ -59,6 +61,10 @@ class Times:
     def ratio(self, name: str, to: str) -> float:
         """Median of the ratios within a round."""
         return statistics.median(a / b for a, b in zip(self.seconds[name], self.seconds[to], strict=True))
+
+    def ratios(self, name: str, to: str) -> list[float]:
+        """The ratio within every round."""
+        return [a / b for a, b in zip(self.seconds[name], self.seconds[to], strict=True)]
 
     def best(self, names: Iterable[str]) -> str:
         """The fastest of them."""
