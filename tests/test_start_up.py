@@ -15,6 +15,7 @@ from circuits.errors import ShapeError
 ROOT = Path(__file__).parent.parent
 SLOW = {"matplotlib", "scipy", "sympy", "mpmath", "pandas", "PIL", "IPython", "networkx", "schemdraw", "torch._dynamo"}
 SHIPPED = {
+    "leds": ("examples/data/organ_leds.csv",),
     "magnitudes": ("examples/data/low_pass_magnitude.csv", "--circuit", "low-pass"),
     "netlist": (
         *("examples/data/organ_bench.csv", "--netlist", "examples/netlists/organ.cir"),

@@ -17,6 +17,7 @@ from circuits.fitting.corners import corner_slopes, held_fixed
 from circuits.fitting.error_propagation import propagate
 from circuits.fitting.history import History, Recorder
 from circuits.fitting.identifiability import judge, strong_pairs
+from circuits.fitting.led_boards import led_ends
 from circuits.fitting.minimisation import Minimum
 from circuits.fitting.misfit import misfit_of
 from circuits.fitting.problem import Problem, led_term
@@ -24,7 +25,7 @@ from circuits.fitting.profiling import Profiled
 from circuits.fitting.stopping import CONVERGED
 from circuits.fitting.theory.linearisation import Features, problem_features
 from circuits.fitting.uncertainty import Information, blunt_led_problem, covariance, information
-from circuits.fitting.version_space import explains_every_led, led_intervals
+from circuits.fitting.version_space import explains_every_led
 
 
 class Fit(Profiled):
@@ -285,13 +286,11 @@ class Fit(Profiled):
         right = self._all_lit_right
         if not bool(right.any()):
             return None
-        x = self._found.outcome.x
-        ends = torch.full((*x.shape, 2), torch.nan, dtype=x.dtype)
-        for board in right.nonzero().flatten().tolist():
-            row = torch.tensor([board], device=x.device)
-            single = self.problem.take(row) if len(x) > 1 else self.problem
-            ends[board] = led_intervals(single, x[board : board + 1])
-        return ends.to(x.device)
+        x, rows = self._found.outcome.x, right.nonzero().flatten()
+        if len(rows) == len(x):
+            return led_ends(self.problem, x)
+        ends = torch.full((*x.shape, 2), torch.nan, dtype=x.dtype, device=x.device)
+        return ends.index_copy(0, rows, led_ends(self.problem.take(rows), x[rows]))
 
     @cached_property
     def intervals(self) -> dict[str, Tensor] | None:
