@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         iterate,
         load_fit,
     )
+    from circuits.fitting.distributed import fit_distributed
     from circuits.fitting.workers import fit_with_workers
     from circuits.netlist import NetlistCircuit, read_netlist, to_spice
     from circuits.views import (
@@ -70,6 +71,7 @@ _HOME = {
         "iterate",
         "load_fit",
     ),
+    "circuits.fitting.distributed": ("fit_distributed",),
     "circuits.fitting.workers": ("fit_with_workers",),
     "circuits.netlist": ("NetlistCircuit", "read_netlist", "to_spice"),
     "circuits.views": (
@@ -116,6 +118,7 @@ __all__ = [
     "draw_schematic",
     "explore",
     "fit",
+    "fit_distributed",
     "fit_with_workers",
     "iterate",
     "load_fit",

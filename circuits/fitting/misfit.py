@@ -25,9 +25,7 @@ def misfit_of(problem: Problem, x: Tensor, loss: Tensor) -> tuple[np.ndarray, li
     count = np.broadcast_to(torch.as_tensor(problem.count).numpy(force=True), (len(x),))
     left_over = loss.numpy(force=True)
     if led_term(problem.loss) is not None:
-        with torch.no_grad():
-            wrong = (~problem.explained(problem.predict(x))).flatten(1).sum(-1)
-        right = count - wrong.numpy(force=True)
+        right = count - problem.wrong_leds(x).numpy(force=True)
         said = [f"{int(r)} of {int(n)} LEDs explained" for r, n in zip(right, count, strict=True)]
         return right >= (1 - MISFIT_LEDS) * count, said
     least_squares = all(isinstance(term, LeastSquares) for term in problem.loss.terms())

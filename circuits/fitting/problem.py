@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -89,6 +90,10 @@ class Problem:
 
     def losses(self, x: Tensor) -> Tensor:
         """Loss of every board at x, `(boards,)`."""
+        return self.own_losses(x)
+
+    def own_losses(self, x: Tensor) -> Tensor:
+        """What the data that are here add to it, with its graph."""
         values = self.coordinates.values(x)
         loss = self.reduce(self.board_first(self.model.predict(values)))
         return loss + self.prior_loss(values) if self.loss.priors else loss
@@ -105,6 +110,19 @@ class Problem:
         """Which LEDs the prediction lights as they were seen; one that was not seen has nothing left to explain."""
         right = self.led.explained(prediction, self.target)
         return right if self.present is None else right | (self.present == 0)
+
+    @torch.no_grad()
+    def wrong_leds(self, x: Tensor) -> Tensor:
+        """How many LEDs the prediction at x leaves unexplained, `(boards,)`."""
+        return (~self.explained(self.predict(x))).flatten(1).sum(-1)
+
+    def over_all(self, compute: Callable[[], Tensor], like: Tensor, *shape: int) -> Tensor:
+        """A sum over the data, such as `compute` makes of those that are here; here those are all of them."""
+        return compute()
+
+    def rows_of_all(self, rows: Tensor) -> Tensor:
+        """A table `(points, n)` with a row for some of the data points; here those are all there are."""
+        return rows
 
     @torch.no_grad()
     def spread(self) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,9 +15,9 @@ from circuits.circuit import Circuit
 from circuits.component import Component
 from circuits.data.measurements import Measurements
 from circuits.errors import ComponentError, DataError, OptionError, ShapeError, UnknownName
-from circuits.fitting.coordinates import Coordinates
 from circuits.fitting.learnable import Fixed, Learnable, find_learnable, fixed_values
 from circuits.fitting.model import CircuitModel, Model, ModuleModel
+from circuits.fitting.movement import Bounds, How, make_coordinates
 from circuits.fitting.one_sided import refuse_one_sided
 from circuits.fitting.problem import Problem
 from circuits.notation import parse
@@ -33,8 +33,6 @@ DEFAULT_LOSS: Mapping[str | None, losses.Loss] = {
 """The loss for each measured quantity when none is given: least squares, and the likelihood for LEDs."""
 
 Data = Measurements | tuple[Any, Any]
-Bounds = Mapping[str, tuple[float | None, float | None]] | None
-How = str | Mapping[str, str] | None
 
 
 def make_problem(
@@ -46,15 +44,22 @@ def make_problem(
     bounds: Bounds = None,
     fixed: Fixed = None,
     tied: Mapping[str, str] | None = None,
+    is_whole: bool = True,
 ) -> Problem:
-    """Check everything that a person gave and state the problem; see `fit` for the arguments."""
+    """Check everything that a person gave and state the problem; see `fit` for the arguments.
+
+    Of data that are no more than a part (`is_whole=False`) all may be missing, or all LEDs lit.
+    """
     if not isinstance(module, nn.Module):
         raise OptionError(f"cannot fit a {type(module).__name__}; expected a circuit or any torch.nn.Module")
     _check_data(data)
     loss = None if loss is None else losses.as_loss(loss)
     learnable = find_learnable(module, fixed, tied)
-    with _holding_fixed(module, fixed):
-        return _checked_problem(module, learnable, data, loss, coordinates, bounds)
+    with holding_fixed(module, fixed):
+        problem = _checked_problem(module, learnable, data, loss, coordinates, bounds)
+        if is_whole:
+            _refuse_too_little(problem)
+        return problem
 
 
 def _checked_problem(
@@ -67,22 +72,25 @@ def _checked_problem(
     else:
         model, target, sigma, loss = _module_side(module, learnable, data, loss)
     present = None
-    missing = target.isnan()
-    if bool(missing.any()):
+    if _has_missing(target):
+        missing = target.isnan()
         present = (~missing).to(learnable.parameters[0].dtype)
         target = torch.where(missing, torch.zeros_like(target), target)
         sigma = None if sigma is None else torch.where(missing, torch.ones_like(sigma), sigma)
-        if not bool(present.any()):
-            raise DataError("nothing to fit: every value is missing; give at least one measured value")
     _check_priors(loss, model, sigma)
-    problem = Problem(model, target, loss, make_coordinates(model, coordinates, bounds), sigma, present)
-    if loss.quantity == "led":
+    return Problem(model, target, loss, make_coordinates(model, coordinates, bounds), sigma, present)
+
+
+def _refuse_too_little(problem: Problem) -> None:
+    """Refuse data that say nothing, or LEDs that never change."""
+    if problem.present is not None and not bool(problem.present.any()):
+        raise DataError("nothing to fit: every value is missing; give at least one measured value")
+    if problem.loss.quantity == "led":
         refuse_one_sided(problem)
-    return problem
 
 
 @contextmanager
-def _holding_fixed(module: nn.Module, fixed: Fixed) -> Iterator[None]:
+def holding_fixed(module: nn.Module, fixed: Fixed) -> Iterator[None]:
     """Give the fixed components their values; a problem that is refused leaves the module as it was."""
     parameters = dict(module.named_parameters(remove_duplicate=False))
     values = {name: value for name, value in fixed_values(fixed).items() if value is not None}
@@ -94,6 +102,12 @@ def _holding_fixed(module: nn.Module, fixed: Fixed) -> Iterator[None]:
     except BaseException:
         _copy(parameters, before)
         raise
+
+
+def _has_missing(target: Tensor) -> bool:
+    """Whether a value is NaN: the sum tells most quickly that none is."""
+    total = target.sum()
+    return not bool(torch.isfinite(total)) and bool(target.isnan().any())
 
 
 def _copy(parameters: Mapping[str, nn.Parameter], values: Mapping[str, Tensor]) -> None:
@@ -310,77 +324,3 @@ def _check_priors(loss: losses.Loss, model: Model, sigma: Tensor | None) -> None
             "a Prior is weighed against the noise of the data, and none is known; give the measurements a sigma, or "
             "the loss, as in Magnitude(sigma=0.01) + Prior(...)"
         )
-
-
-def make_coordinates(model: Model, how: How, bounds: Bounds) -> Coordinates:
-    """Which values move as logarithms, and between which bounds: those given, or else those of the components.
-
-    Raises:
-        OptionError: an unknown kind of coordinates, or a logarithm of a value that is not positive.
-        UnknownName: a name that is not learned.
-    """
-    default = "log" if isinstance(model, CircuitModel) else "linear"
-    own = [(name, kind) for name, kind in zip(model.names, model.kinds, strict=True) if kind is not None]
-    signed = [name for name, kind in own if not kind.positive]
-    bounds = {name: kind.bounds for name, kind in own if kind.bounds != (None, None)} | dict(bounds or {})
-    if how is None and not bounds and not signed:
-        return Coordinates(default == "log")
-    if how is not None and not isinstance(how, (str, Mapping)):
-        raise OptionError(f"coordinates={how!r}; expected 'log', 'linear' or a mapping from name to either")
-    by_name = how if isinstance(how, Mapping) else {}
-    kinds = dict.fromkeys(model.names, how if isinstance(how, str) else default)
-    kinds.update(dict.fromkeys([] if isinstance(how, str) else signed, "linear"))
-    for name, kind in by_name.items():
-        kinds.update(dict.fromkeys(_elements(model, name), kind))
-    for kind in kinds.values():
-        if kind not in ("log", "linear"):
-            raise UnknownName("kind of coordinates", kind, ("log", "linear"))
-    start = model.values()
-    log = torch.tensor([kind == "log" for kind in kinds.values()], device=start.device)
-    if bool((log & (start <= 0)).any()):
-        name = next(n for n, bad in zip(kinds, (log & (start <= 0)).any(0).tolist(), strict=True) if bad)
-        raise OptionError(f"{name} is not positive at the start and has no logarithm; give it coordinates='linear'")
-    only = True if bool(log.all()) else False if not bool(log.any()) else log
-    if not bounds:
-        return Coordinates(only)
-    low, high = _bounds(model, bounds, start.dtype)
-    impossible = [name for name, bad in zip(model.names, (log & (high <= 0)).tolist(), strict=True) if bad]
-    if impossible:
-        raise OptionError(f"the upper bound of {impossible[0]} is not positive and its value is; give one above zero")
-    lowest = torch.where(log & (low <= 0), -torch.inf, torch.where(log, low.clamp_min(0).log(), low))
-    highest = torch.where(log, high.clamp_min(0).log(), high)
-    return Coordinates(only, lowest.to(start.device), highest.to(start.device))
-
-
-def _elements(model: Model, name: str) -> list[str]:
-    """The fitted values that a name speaks of: itself, or every element of that parameter."""
-    found = [n for n in model.names if n == name or n.startswith(f"{name}[")]
-    if not found:
-        raise UnknownName("learnable component", name, model.names)
-    return found
-
-
-def _bounds(model: Model, bounds: Mapping[str, Any], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Lowest and highest values, `(p,)` each."""
-    low, high = (torch.full((len(model.names),), end, dtype=dtype) for end in (-torch.inf, torch.inf))
-    for name, pair in bounds.items():
-        if not (isinstance(pair, Iterable) and len(tuple(pair)) == 2):
-            raise OptionError(
-                f"bounds of {name} are {pair!r}; expected a pair (low, high), either of which may be None"
-            )
-        lowest, highest = (_bound_number(name, end) for end in pair)
-        for element in _elements(model, name):
-            i = model.names.index(element)
-            low[i] = -torch.inf if lowest is None else lowest
-            high[i] = torch.inf if highest is None else highest
-            if not low[i] < high[i]:
-                raise OptionError(f"bounds of {name} are ({low[i]:g}, {high[i]:g}); expected low below high")
-    return low, high
-
-
-def _bound_number(name: str, end: Any) -> float | None:
-    if end is None:
-        return None
-    if isinstance(end, bool) or not isinstance(end, (int, float)):
-        raise OptionError(f"a bound of {name} is {end!r}; expected a number in SI units, or None")
-    return float(end)

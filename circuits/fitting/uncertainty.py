@@ -143,9 +143,14 @@ def _hessian_information(problem: Problem, x: Tensor, fallback: Information) -> 
 
 def hessian(problem: Problem, x: Tensor) -> Tensor:
     """Hessian of every board's loss with respect to the coordinates, `(boards, p, p)`, by autograd."""
+    return problem.over_all(lambda: _own_hessian(problem, x), x, *x.shape, x.shape[1])
+
+
+def _own_hessian(problem: Problem, x: Tensor) -> Tensor:
+    """The same from the data that are here."""
     leaf = x.detach().clone().requires_grad_()
     with torch.enable_grad():
-        loss = problem.losses(leaf).sum()
+        loss = problem.own_losses(leaf).sum()
         if not loss.requires_grad:  # steps alone: autograd sees no way from the values to the loss
             return x.new_zeros(*x.shape, x.shape[1])
         (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
@@ -162,6 +167,11 @@ def hessian(problem: Problem, x: Tensor) -> Tensor:
 
 def meat(problem: Problem, x: Tensor) -> Tensor:
     """Σ gᵢgᵢᵀ over the data points, gᵢ being the gradient of a point's own term of the *summed* loss."""
+    return problem.over_all(lambda: _own_meat(problem, x), x, *x.shape, x.shape[1])
+
+
+def _own_meat(problem: Problem, x: Tensor) -> Tensor:
+    """The same from the data that are here."""
     values = problem.coordinates.values(x)
     with torch.no_grad():
         prediction, jacobian = problem.model.linearize(values)

@@ -18,8 +18,7 @@ NEAR = 3.0
 
 def explains_every_led(problem: Problem, x: Tensor) -> Tensor:
     """Whether each board's prediction lights exactly the LEDs that were lit, `(boards,)`."""
-    with torch.no_grad():
-        return problem.explained(problem.predict(x)).flatten(1).all(-1)
+    return problem.wrong_leds(x) == 0
 
 
 def led_intervals(problem: Problem, x: Tensor) -> Tensor:
@@ -50,10 +49,9 @@ def _farthest(problem: Problem, x: Tensor, column: int, sign: float) -> float:
     objective[column] = -sign
     reach = REACH
     for _ in range(ROUNDS):
-        margins, slopes = _margins(problem, here)
-        near = margins <= NEAR * reach * np.abs(slopes).sum(1)
+        margins, slopes = _near_margins(problem, here, reach)
         limits = [(-reach, reach)] * len(here)
-        answer = linprog(objective, A_ub=-slopes[near], b_ub=margins[near], bounds=limits, method="highs")
+        answer = linprog(objective, A_ub=-slopes, b_ub=margins, bounds=limits, method="highs")
         if answer.status != 0:
             reach *= 0.25
             here = start + (here - start) * 0.5
@@ -64,6 +62,15 @@ def _farthest(problem: Problem, x: Tensor, column: int, sign: float) -> float:
         if np.abs(answer.x[column]) <= 1e-12 * (1 + abs(here[column])):
             break
     return float(here[column])
+
+
+def _near_margins(problem: Problem, coordinates: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """The margins, and their slopes, that can matter within a box of this reach."""
+    margins, slopes = _margins(problem, coordinates)
+    near = margins <= NEAR * reach * np.abs(slopes).sum(1)
+    table = np.concatenate([margins[near, None], slopes[near]], 1)
+    table = problem.rows_of_all(torch.from_numpy(table)).numpy()
+    return table[:, 0], table[:, 1:]
 
 
 def _margins(problem: Problem, coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

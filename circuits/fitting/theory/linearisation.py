@@ -22,8 +22,8 @@ from circuits.circuit import Circuit
 from circuits.errors import OptionError, ShapeError
 from circuits.fitting.learnable import Fixed, find_learnable
 from circuits.fitting.model import CircuitModel, ModuleModel
+from circuits.fitting.movement import How, make_coordinates
 from circuits.fitting.problem import Problem
-from circuits.fitting.setup import How, make_coordinates
 from circuits.fitting.uncertainty import NULL_SINGULAR
 
 SHOWN = 4

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from circuits.errors import OptionError
 from circuits.fitting.workers.wire import Wire
 
 
@@ -64,6 +65,18 @@ class Exchange(ABC):
         """The sum over the workers of a row `(p,)`; all processes call it at the same time."""
         self.wire.sums[len(numbers)] += 1
         return self._sum(numbers)
+
+    def total(self, compute: Callable[[], Tensor], like: Tensor, shape: Sequence[int]) -> Tensor:
+        """The sum of tables of this shape and of the kind of `like`, which each worker computes when it is asked."""
+        return self.sum(compute().detach().reshape(-1)).reshape(shape)
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """Tables `(points, n)` of all workers, one below the other, which are no sum and so not every pattern's.
+
+        Raises:
+            OptionError: a pattern that only adds.
+        """
+        raise OptionError(f"the pattern {self.name!r} only adds up; use circuits.fit_distributed")
 
     @abstractmethod
     def _sum(self, numbers: Tensor) -> Tensor:

@@ -22,7 +22,8 @@ from torch import nn
 from circuits.errors import OptionError, WorkerError
 from circuits.fitting.fitter import HowToMove
 from circuits.fitting.learnable import Fixed
-from circuits.fitting.setup import Bounds, Data, How
+from circuits.fitting.movement import Bounds, How
+from circuits.fitting.setup import Data
 from circuits.fitting.stopping import Stop
 from circuits.fitting.workers import member
 from circuits.fitting.workers.exchange import PATTERNS

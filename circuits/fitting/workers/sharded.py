@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +13,7 @@ from circuits.fitting.model import CircuitModel, ModuleModel
 from circuits.fitting.problem import Problem
 from circuits.fitting.quadratic import Quadratic, Rows
 from circuits.fitting.workers.exchange import Exchange
-from losses import Scalar
+from losses import Loss, Scalar
 
 
 @dataclass
@@ -59,39 +60,62 @@ class ShardedProblem(Problem):
         """Predictions of this process's own points."""
         return x.new_zeros(len(x), *self.target.shape[1:]) if self.is_idle else super().predict(x)
 
-    def explained(self, prediction: Tensor) -> Tensor:
-        """Whether every LED of every worker is explained, `(boards, 1)`."""
-        wrong = (~super().explained(prediction)).flatten(1).sum(-1).to(self.real)
-        return (self._summed(wrong) == 0).unsqueeze(-1)
+    @torch.no_grad()
+    def wrong_leds(self, x: Tensor) -> Tensor:
+        """How many LEDs of all workers are left unexplained, `(boards,)`."""
+        wrong = self.over_all(lambda: super(ShardedProblem, self).wrong_leds(x).to(x.dtype), x, len(x))
+        return wrong.round().long()
 
     @torch.no_grad()
     def losses(self, x: Tensor) -> Tensor:
         """Loss of every board over the data of all workers; without an autograd graph."""
-        return self._summed(x.new_zeros(len(x)) if self._is_silent else super().losses(x))
+        return self.over_all(lambda: self.own_losses(x), x, len(x))
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and gradient over the data of all workers."""
-        if self._is_silent:
-            loss, gradient = x.new_zeros(len(x)), x.new_zeros(x.shape)
-        else:
-            loss, gradient = super().gradient(x)
-        total = self._summed(torch.cat([loss.unsqueeze(-1), gradient], -1))
+
+        def own() -> Tensor:
+            loss, gradient = super(ShardedProblem, self).gradient(x)
+            return torch.cat([loss.unsqueeze(-1), gradient], -1)
+
+        total = self.over_all(own, x, len(x), 1 + x.shape[1])
         return total[:, 0], total[:, 1:]
 
     def quadratic(self, x: Tensor) -> Quadratic:
         """Loss, gradient and curvature over the data of all workers; of the curvature one triangle travels."""
         boards, p = x.shape
         row, column = torch.triu_indices(p, p, device=x.device)
-        if self._is_silent:
-            own = x.new_zeros(boards, 1 + p + len(row))
-        else:
-            model = super().quadratic(x)
-            own = torch.cat([model.loss.unsqueeze(-1), model.gradient, model.curvature[:, row, column]], -1)
-        total = self._summed(own)
+
+        def own() -> Tensor:
+            model = super(ShardedProblem, self).quadratic(x)
+            return torch.cat([model.loss.unsqueeze(-1), model.gradient, model.curvature[:, row, column]], -1)
+
+        total = self.over_all(own, x, boards, 1 + p + len(row))
         curvature = x.new_zeros(boards, p, p)
         curvature[:, row, column] = total[:, 1 + p :]
         curvature[:, column, row] = total[:, 1 + p :]
         return Quadratic(total[:, 0], total[:, 1 : 1 + p], curvature)
+
+    @torch.no_grad()
+    def spread(self) -> Tensor:
+        """Loss of the best constant prediction over the data of all workers, `(boards or 1,)`."""
+        target = self.target
+        weight = torch.ones_like(target.real) if self.present is None else self.present
+        shape = (len(target), 2 if target.is_complex() else 1)
+        like = self.model.values()
+
+        def own_sum() -> Tensor:
+            total = (target * weight).flatten(1).sum(-1)
+            return torch.view_as_real(total) if target.is_complex() else total.unsqueeze(-1)
+
+        total = self.over_all(own_sum, like, *shape)
+        mean = torch.complex(total[:, 0], total[:, 1]) if target.is_complex() else total[:, 0]
+        constant = (mean / self.total).view(-1, *[1] * (target.ndim - 1)).expand(target.shape)
+
+        def own_spread() -> Tensor:
+            return (self.active_loss.pointwise(constant, target) * weight).flatten(1).sum(-1)
+
+        return self.over_all(own_spread, like, len(target)) / self.total
 
     def rows(self, x: Tensor) -> Rows:
         """Rows of data points do not add up.
@@ -105,21 +129,19 @@ class ShardedProblem(Problem):
         )
 
     @property
-    def real(self) -> torch.dtype:
-        """The kind of real number in which sums travel."""
-        return self.target.dtype.to_real() if self.target.is_complex() else self.target.dtype
-
-    @property
     def _is_silent(self) -> bool:
         """Whether this process adds nothing: it is a server, or it has neither points nor a part of a prior."""
         is_server = self.exchange is not None and self.exchange.is_server
         return is_server or (self.is_idle and not self.loss.priors)
 
-    def _summed(self, own: Tensor) -> Tensor:
-        """The sum over all workers of a table, in one row."""
-        if self.exchange is None:
-            return own
-        return self.exchange.sum(own.detach().reshape(-1)).reshape(own.shape)
+    def over_all(self, compute: Callable[[], Tensor], like: Tensor, *shape: int) -> Tensor:
+        """The sum over all workers of a table of this shape, each bringing what it has computed of its own."""
+        own = (lambda: like.new_zeros(shape)) if self._is_silent else compute
+        return own() if self.exchange is None else self.exchange.total(own, like, shape)
+
+    def rows_of_all(self, rows: Tensor) -> Tensor:
+        """The rows of all workers, one below the other."""
+        return rows if self.exchange is None else self.exchange.rows(rows)
 
 
 def shard_of(problem: Problem, index: int, workers: int) -> ShardedProblem:
@@ -139,11 +161,7 @@ def shard_of(problem: Problem, index: int, workers: int) -> ShardedProblem:
     >>> [shard_of(problem, i, 4).target.shape[-1] for i in range(4)]
     [3, 3, 2, 2]
     """
-    if isinstance(problem.loss, Scalar):
-        raise OptionError(
-            f"{problem.loss!r} is one number for all data, and nothing says how parts of the data add up to it; give a "
-            "loss with points, such as Magnitude()"
-        )
+    refuse_one_number(problem.loss)
     model, is_circuit = problem.model, isinstance(problem.model, CircuitModel)
     axis = problem.target.ndim - 1 if is_circuit else 1
     points = torch.arange(problem.target.shape[axis], device=problem.target.device)
@@ -164,6 +182,19 @@ def shard_of(problem: Problem, index: int, workers: int) -> ShardedProblem:
         total=problem.count,
         workers=workers,
     )
+
+
+def refuse_one_number(loss: Loss) -> None:
+    """Refuse a loss that does not add up over data points.
+
+    Raises:
+        OptionError: a callable that returns one number for all data.
+    """
+    if isinstance(loss, Scalar):
+        raise OptionError(
+            f"{loss!r} is one number for all data, and nothing says how parts of the data add up to it; give a "
+            "loss with points, such as Magnitude()"
+        )
 
 
 def _cut_model(model, mine: Tensor, points: int):

@@ -18,10 +18,11 @@ from circuits.fitting.learnable import Fixed
 from circuits.fitting.methods import LBFGS, LevenbergMarquardt, Method
 from circuits.fitting.minimisation import Minimum, Plan, minimise
 from circuits.fitting.model import ModuleModel
+from circuits.fitting.movement import Bounds, How
 from circuits.fitting.problem import Problem
 from circuits.fitting.progress import Bar
 from circuits.fitting.result import Fit
-from circuits.fitting.setup import Bounds, Data, How, make_problem
+from circuits.fitting.setup import Data, make_problem
 from circuits.fitting.stopping import Stop, check_stop
 from circuits.fitting.workers.exchange import PATTERNS, Exchange
 from circuits.fitting.workers.sharded import ShardedProblem, shard_of
