@@ -22,7 +22,7 @@ import argparse
 
 import numpy as np
 import torch
-from netlist_peers.filter_case import TEXT, boards, distance
+from netlist_peers.filter_case import TEXT, boards, by_scikit_rf, distance, transmission
 from netlist_peers.jax_peers import NETWORKS, JaxPeers, jax_interpreter
 from netlist_peers.timing import LEAST, RIGHT, Times, clock, repeats_for
 from reporting import absent, at_most, holds, shown
@@ -83,6 +83,29 @@ def measure(count: int, points: int, rounds: int, interpreter: str | None) -> No
         report(count, Times(players, rounds), jax.compiling)
 
 
+def response_alone(rounds: int) -> None:
+    """One board and no gradient, against scikit-rf."""
+    case = boards(1, 400)
+    try:
+        theirs = by_scikit_rf(case)
+    except ImportError:
+        absent("scikit-rf", "pip install scikit-rf")
+        return
+    values = {name: torch.tensor(case[name][0]) for name in ("L1", "C", "L2")}
+    circuit, f = read_netlist(TEXT, output="V(b)", learn=tuple(values), values=values), torch.tensor(case["f"])
+
+    @torch.no_grad()
+    def ours():
+        return circuit.response(f)
+
+    true = transmission(case["f"], *(case[name][0] for name in values))
+    off = max(float(np.abs(found - true).max()) for found in (ours().numpy(), theirs()))
+    players = {"ohmgrad": ours, "scikit-rf": theirs}
+    times = Times({name: clock(task, repeats_for(task)) for name, task in players.items()}, rounds)
+    print(f"\nthe response alone, one board: ohmgrad {1e3 * times.of('ohmgrad'):.3f} ms; the larger error {off:.0e}")
+    shown("time of scikit-rf over ours, response alone", times.ratios("scikit-rf", "ohmgrad"))
+
+
 def report(count: int, times: Times, compiling: dict[str, float]) -> None:
     """The table of the filter and its figures."""
     for name in times:
@@ -118,6 +141,7 @@ def main() -> None:
     interpreter = jax_interpreter(given.jax_python)
     measure(1, 400, rounds, interpreter)
     measure(10 if given.quick else 1000, 400, rounds, interpreter)
+    response_alone(rounds)
 
 
 if __name__ == "__main__":

@@ -66,28 +66,28 @@ def chosen(given: argparse.Namespace) -> list[Benchmark]:
     return [one for one in wanted if (HERE / one.script).exists()]
 
 
-def run_all(benchmarks: list[Benchmark], quick: bool) -> dict[str, Record]:
-    """Run them in turn."""
-    records = {}
+def run_all(benchmarks: list[Benchmark], quick: bool, folder: Path | None) -> dict[str, Record]:
+    """Run them in turn; each is kept as soon as it has ended, so that an interrupt loses only the one at hand."""
+    records, machine = {}, describe()
     for place, one in enumerate(benchmarks, 1):
         print(f"\n=== {place}/{len(benchmarks)} {one.name}: {one.says}", flush=True)
         records[one.name] = run_one(one, quick)
         print(f"=== {one.name}: {records[one.name].seconds:.0f} s, ended {records[one.name].ended}", flush=True)
+        if folder:
+            keep(folder, machine, records[one.name])
     return records
 
 
-def keep(folder: Path, fresh: dict[str, Record]) -> None:
-    """Write results, page and plot; earlier records of the same machine stay beside the fresh ones."""
-    machine = describe()
+def keep(folder: Path, machine: dict[str, str], fresh: Record) -> None:
+    """Write results, page and plot; earlier records of the same machine stay beside the fresh one."""
     before, records = load(folder / "results.json")
     if records and before.get("processor") != machine["processor"]:
         print(f"earlier results were measured on {before.get('processor')} and are dropped")
         records = {}
-    records = {name: one for name, one in records.items() if name in BY_NAME} | fresh
+    records = {name: one for name, one in records.items() if name in BY_NAME} | {fresh.name: fresh}
     save(folder / "results.json", machine, records)
     write_text(folder / "RESULTS.md", page(machine, records))
-    drawn = plot(folder / "results.png", records)
-    print(f"\nwritten: {folder / 'RESULTS.md'}, results.json" + ", results.png" * drawn)
+    plot(folder / "results.png", records)
 
 
 def summary(records: dict[str, Record]) -> bool:
@@ -140,8 +140,17 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run, keep, compare."""
+    """Run, keep, compare; an interrupt loses only the benchmark at hand."""
     given = parse()
+    try:
+        return act(given)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what had ended before is kept")
+        return 130
+
+
+def act(given: argparse.Namespace) -> int:
+    """Do what was asked for."""
     folder = given.into or HERE
     if given.list:
         for one in BENCHMARKS:
@@ -152,10 +161,11 @@ def main() -> int:
         records = {name: one for name, one in records.items() if not given.only or name in given.only}
         good = True
     else:
-        records = run_all(chosen(given), given.quick)
+        kept = folder if given.into or not given.quick else None
+        records = run_all(chosen(given), given.quick, kept)
         good = summary(records)
-        if given.into or not given.quick:
-            keep(folder, records)
+        if kept:
+            print(f"written: {kept / 'RESULTS.md'}, results.json, results.png")
     baseline = folder / "baseline.json"
     if given.compare:
         good = compare(baseline, records, given.share) and good

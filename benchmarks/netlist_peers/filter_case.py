@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 Z0 = 50.0
@@ -51,3 +53,17 @@ def distance(case: dict[str, np.ndarray], loss: float, gradient: np.ndarray) -> 
     """Largest relative error of a loss and of its gradient `(3, boards)`."""
     true, slopes = truth(case)
     return max(abs(loss / true - 1), float((np.abs(gradient - slopes).max(1) / np.abs(slopes).max(1)).max()))
+
+
+def by_scikit_rf(case: dict[str, np.ndarray]) -> Callable[[], np.ndarray]:
+    """S21 of the first board by a cascade of scikit-rf, which has no gradient.
+
+    Raises:
+        ImportError: scikit-rf is not there.
+    """
+    import skrf
+    from skrf.media import DefinedGammaZ0
+
+    media = DefinedGammaZ0(skrf.Frequency.from_f(case["f"], unit="Hz"), z0=Z0)
+    L1, C, L2 = (float(case[name][0]) for name in ("L1", "C", "L2"))
+    return lambda: (media.inductor(L1) ** media.shunt_capacitor(C) ** media.inductor(L2)).s[:, 1, 0]

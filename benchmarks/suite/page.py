@@ -15,8 +15,8 @@ def page(machine: dict[str, str], records: dict[str, Record]) -> str:
     parts = [
         "# What was measured",
         "Written by `python benchmarks/run.py`, and not by hand. Every ratio is taken within one run: contestants take "
-        "turns on the same machine, and what is given is the median of the rounds with their spread. Where a figure "
-        "was asked for, it says so.",
+        "turns on the same machine, and what is given is the median of the rounds with their spread. One thread, "
+        "but where a figure names two.",
         "![Every ratio over what it has to be, on a logarithmic axis](results.png)",
         "## The machine",
         _machine(machine),
@@ -43,10 +43,9 @@ def _machine(machine: dict[str, str]) -> str:
 
 
 def _dated(record: Record) -> str:
-    threads = "one thread" if record.threads == "1" else f"threads: {record.threads}"
     ended = "" if record.ended == "well" else f" **It ended badly: {record.ended}.**"
     smoke = " Smoke sizes: these figures say nothing." if record.quick else ""
-    return f"{record.date}, commit {record.commit}, {threads}, {record.seconds:.0f} s.{smoke}{ended}"
+    return f"{record.date}, commit {record.commit}, {record.seconds:.0f} s.{smoke}{ended}"
 
 
 def _table(rows: list[tuple[Record, Figure]], named: bool = True) -> str:

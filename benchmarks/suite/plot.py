@@ -15,7 +15,7 @@ WIDE = 74
 """Characters of a label's line."""
 
 
-def plot(path: Path, records: dict[str, Record]) -> bool:
+def plot(path: Path, records: dict[str, Record]) -> None:
     """Draw the ratios that something was asked of; nothing is drawn where there are none."""
     rows = [
         (name, one)
@@ -24,7 +24,7 @@ def plot(path: Path, records: dict[str, Record]) -> bool:
         if one.unit == RATIO and one.wanted and one.measured > 0
     ]
     if not rows:
-        return False
+        return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Sheet
 
@@ -43,7 +43,6 @@ def plot(path: Path, records: dict[str, Record]) -> bool:
     axes.set_xlabel("how many times better than wanted (1: just met)")
     axes.set_title("Measured ratios over those that were asked for", loc="left")
     sheet.savefig(path, dpi=110)
-    return True
 
 
 def _bar(axes, row: int, name: str, one: Figure) -> None:

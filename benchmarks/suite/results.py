@@ -21,7 +21,6 @@ class Record:
     commit: str
     seconds: float
     ended: str = "well"
-    threads: str = "1"
     quick: bool = False
     figures: list[Figure] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
