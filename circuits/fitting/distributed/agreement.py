@@ -91,7 +91,7 @@ def mark_of(tensors: Mapping[str, Tensor | None]) -> str:
         if tensor is not None:
             table = tensor.detach().cpu().contiguous().reshape(-1)
             digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(memoryview(table.view(torch.uint8).numpy()))
+            digest.update(table.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -88,6 +88,8 @@ def messages_of(group: Group) -> Messages:
 REASONS = tuple(SENTENCES)
 """Why a fit stopped, by number: in a table of numbers a reason is one, too."""
 
+NUMBER_OF = {reason: number for number, reason in enumerate(REASONS)}
+
 
 @dataclass(frozen=True)
 class Table:
@@ -115,8 +117,8 @@ class Table:
 def columns_of(fit: Fit) -> Tensor:
     """The columns of a `Table` from the fit of some boards."""
     boards, device = len(fit.end), fit.end.device
-    names, where = np.unique(np.asarray(fit.reason, dtype=object).reshape(-1).astype(str), return_inverse=True)
-    codes = np.array([REASONS.index(name) for name in names])[where]
+    reasons = np.asarray(fit.reason, dtype=object).reshape(-1)
+    codes = np.fromiter((NUMBER_OF[reason] for reason in reasons), np.int64, boards)
     numbers = (torch.as_tensor(n) for n in (fit.loss, fit.steps, fit.converged, fit.explains, codes))
     parts = [*fit.values.values(), *fit.errors.values(), *numbers]
     return torch.stack([part.detach().to(device, torch.float64).reshape(boards) for part in parts], -1)

@@ -153,7 +153,7 @@ def _as_part(group: Group, problem: Problem) -> ShardedProblem:
         loss=problem.loss,
         coordinates=problem.coordinates,
         sigma=None if problem.sigma is None else problem.sigma.expand(target.shape),
-        present=present.expand(target.shape),
+        present=problem.present,
         total=total.clamp_min(1.0),
         workers=group.size,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -34,6 +34,7 @@ class ShardedProblem(Problem):
     total: Tensor | float = 1.0
     workers: int = 1
     exchange: Exchange | None = None
+    constant_loss: Tensor | None = field(default=None, init=False)
 
     def __post_init__(self):
         super().__post_init__()
@@ -96,16 +97,25 @@ class ShardedProblem(Problem):
         curvature[:, column, row] = total[:, 1 + p :]
         return Quadratic(total[:, 0], total[:, 1 : 1 + p], curvature)
 
-    @torch.no_grad()
+    def reduce(self, prediction: Tensor) -> Tensor:
+        """What the points of this process add to the mean over those of all."""
+        pointwise = self.active_loss.pointwise(prediction, self.target)
+        pointwise = pointwise if self.present is None else pointwise * self.present
+        return pointwise.flatten(1).sum(-1) / self.count
+
     def spread(self) -> Tensor:
-        """Loss of the best constant prediction over the data of all workers, `(boards or 1,)`."""
-        target = self.target
-        weight = torch.ones_like(target.real) if self.present is None else self.present
+        """Loss of the best constant prediction over the data of all workers, `(boards or 1,)`; worked out once."""
+        if self.constant_loss is None:
+            self.constant_loss = self._spread()
+        return self.constant_loss
+
+    @torch.no_grad()
+    def _spread(self) -> Tensor:
+        target, like = self.target, self.model.values()
         shape = (len(target), 2 if target.is_complex() else 1)
-        like = self.model.values()
 
         def own_sum() -> Tensor:
-            total = (target * weight).flatten(1).sum(-1)
+            total = (target if self.present is None else target * self.present).flatten(1).sum(-1)
             return torch.view_as_real(total) if target.is_complex() else total.unsqueeze(-1)
 
         total = self.over_all(own_sum, like, *shape)
@@ -113,7 +123,8 @@ class ShardedProblem(Problem):
         constant = (mean / self.total).view(-1, *[1] * (target.ndim - 1)).expand(target.shape)
 
         def own_spread() -> Tensor:
-            return (self.active_loss.pointwise(constant, target) * weight).flatten(1).sum(-1)
+            pointwise = self.active_loss.pointwise(constant, target)
+            return (pointwise if self.present is None else pointwise * self.present).flatten(1).sum(-1)
 
         return self.over_all(own_spread, like, len(target)) / self.total
 
@@ -171,14 +182,13 @@ def shard_of(problem: Problem, index: int, workers: int) -> ShardedProblem:
         return None if table is None else table.expand(problem.target.shape).index_select(axis, mine)
 
     target = problem.target.index_select(axis, mine)
-    present = torch.ones_like(target.real if target.is_complex() else target)
     return ShardedProblem(
         model=_cut_model(model, mine, len(points)),
         target=target,
         loss=problem.loss,
         coordinates=problem.coordinates,
         sigma=cut(problem.sigma),
-        present=present if problem.present is None else cut(problem.present),
+        present=cut(problem.present),
         total=problem.count,
         workers=workers,
     )

@@ -1,0 +1,1 @@
+"""Many machines: the costs of a shared fit, measured and on paper."""
