@@ -49,7 +49,7 @@ def fits(data: cc.Measurements) -> dict[str, tuple[Callable[[], cc.Fit], float]]
     found = {"eager": (restarted(board, START, lambda: cc.fit(board, data, history=False)), 15e3)}
     warm = warm_fit(board, data)
     if warm is None:
-        absent("compiled and warm", "fill in warm_fit of one_board.py")
+        absent("compiled and warm", "no C compiler")
     else:
         found["warm"] = (restarted(board, START, warm), 100e3)
     return found

@@ -7,13 +7,8 @@ other; ratios are medians of the ratios within a round. One thread each.
 circulax, ParamRF and the ABCD matrices written by hand put a circuit together from its parts, as ohmgrad does: the best
 of them is what it is held against. The formula of this one filter, multiplied out by hand, shows what is left.
 
-The JAX libraries need an interpreter of their own:
-
-    python3 -m venv /tmp/jax-peers
-    /tmp/jax-peers/bin/python -m pip install circulax paramrf
-    python benchmarks/lc_filter.py --jax-python /tmp/jax-peers/bin/python
-
-or come with the `bench` extra into the environment of the project; nothing else needs them.
+The JAX libraries run in a process of their own, by the interpreter that `--jax-python` or `OHMGRAD_JAX_PYTHON` names,
+else by this one where the `bench` extra has brought them: `pip install -c constraints.txt -e ".[bench]"`.
 """
 
 from __future__ import annotations
