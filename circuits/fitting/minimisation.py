@@ -11,6 +11,7 @@ from torch import Tensor
 
 import losses
 from circuits.fitting.history import Recorder
+from circuits.fitting.led_doubts import is_astray
 from circuits.fitting.loop import Outcome, run
 from circuits.fitting.methods import LBFGS, LevenbergMarquardt, Method, SignDescent
 from circuits.fitting.model import CircuitModel, ModuleModel
@@ -297,7 +298,7 @@ def _explains_little(problem: Problem, outcome: Outcome) -> np.ndarray:
         scale = size * problem.coordinates.values(outcome.x)[0].abs()
         return np.array([bool((scale <= 1e-12 * scale.max()).any())])
     if led_term(problem.loss) is not None:
-        return (~explains_every_led(problem, outcome.x)).numpy(force=True)
+        return is_astray(problem, outcome.x).numpy(force=True)
     if not isinstance(problem.loss, losses.LeastSquares):
         return np.zeros(len(outcome.x), dtype=bool)
     return (outcome.loss > POORLY_EXPLAINED * problem.spread()).numpy(force=True)
