@@ -133,7 +133,7 @@ def _curvature(problem: Problem, x: Tensor) -> tuple[Tensor, str]:
     try:
         exact = hessian(problem, x)
     except RuntimeError:
-        exact = torch.full((1, 1, 1), torch.nan)
+        exact = x.new_full((1, 1, 1), torch.nan)
     # An operation that knows only its first derivative raises, or leaves zeros without a word.
     if bool(torch.isfinite(exact).all()) and bool(exact.any()):
         return exact, "hessian"

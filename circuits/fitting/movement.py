@@ -47,13 +47,13 @@ def make_coordinates(model: Model, how: How, bounds: Bounds) -> Coordinates:
     only = True if bool(log.all()) else False if not bool(log.any()) else log
     if not bounds:
         return Coordinates(only)
-    low, high = _bounds(model, bounds, start.dtype)
+    low, high = _bounds(model, bounds, start)
     impossible = [name for name, bad in zip(model.names, (log & (high <= 0)).tolist(), strict=True) if bad]
     if impossible:
         raise OptionError(f"the upper bound of {impossible[0]} is not positive and its value is; give one above zero")
     lowest = torch.where(log & (low <= 0), -torch.inf, torch.where(log, low.clamp_min(0).log(), low))
     highest = torch.where(log, high.clamp_min(0).log(), high)
-    return Coordinates(only, lowest.to(start.device), highest.to(start.device))
+    return Coordinates(only, lowest, highest)
 
 
 def _elements(model: Model, name: str) -> list[str]:
@@ -64,9 +64,9 @@ def _elements(model: Model, name: str) -> list[str]:
     return found
 
 
-def _bounds(model: Model, bounds: Mapping[str, Any], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _bounds(model: Model, bounds: Mapping[str, Any], like: Tensor) -> tuple[Tensor, Tensor]:
     """Lowest and highest values, `(p,)` each."""
-    low, high = (torch.full((len(model.names),), end, dtype=dtype) for end in (-torch.inf, torch.inf))
+    low, high = (like.new_full((len(model.names),), end) for end in (-torch.inf, torch.inf))
     for name, pair in bounds.items():
         if not (isinstance(pair, Iterable) and len(tuple(pair)) == 2):
             raise OptionError(
