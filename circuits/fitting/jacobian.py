@@ -61,7 +61,11 @@ def _backward_each(outputs: Tensor, inputs: Tensor, directions: Tensor) -> Tenso
     options = {"retain_graph": True, "allow_unused": True}
     try:
         (rows,) = torch.autograd.grad(outputs, inputs, directions, is_grads_batched=True, **options)
-        return torch.zeros(len(directions), inputs.numel(), dtype=inputs.dtype, device=inputs.device) if rows is None else rows
+        return (
+            torch.zeros(len(directions), inputs.numel(), dtype=inputs.dtype, device=inputs.device)
+            if rows is None
+            else rows
+        )
     except RuntimeError:
         rows = [torch.autograd.grad(outputs, inputs, direction, **options)[0] for direction in directions]
         return torch.stack([torch.zeros_like(inputs) if row is None else row for row in rows])
