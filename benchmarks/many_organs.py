@@ -29,7 +29,7 @@ import torch
 from netlist_peers.jax_peers import JaxPeers, jax_interpreter
 from netlist_peers.timing import Times
 from organ_peers.case import START, Answers, C, Case, SciPyLoop, draw
-from organ_peers.roofline import least_seconds, rates
+from organ_peers.roofline import Roof, least_seconds
 from reporting import absent, at_least, at_most, shown
 
 import circuits as cc
@@ -139,16 +139,21 @@ def faster(times: Times, boards: Mapping[str, int], name: str, than: str) -> lis
     return [boards[name] / boards[than] * ratio for ratio in times.ratios(than, name)]
 
 
-def race_stock(given: argparse.Namespace, case: Case, answers: Answers) -> None:
+def race_stock(given: argparse.Namespace, case: Case, answers: Answers, roof: Roof) -> None:
     """The stock circuit on one and two threads, against everybody."""
     ours, loop = Ours(stock, case), SciPyLoop(case, given.loop)
-    players = {"ohmgrad": ours.seconds, "ohmgrad, two threads": lambda: ours.seconds(2), "SciPy": wall(loop)}
+
+    def alone() -> float:
+        roof.measure()  # right beside the fit, for the machine may change its pace
+        return ours.seconds()
+
+    players = {"ohmgrad": alone, "ohmgrad, two threads": lambda: ours.seconds(2), "SciPy": wall(loop)}
     boards = {"ohmgrad": ours.boards, "ohmgrad, two threads": ours.boards, "SciPy": len(loop.y)}
     interpreter = jax_interpreter(given.jax_python)
     ours.seconds()  # whatever is compiled or read at first use is not of a fit
     if interpreter is None:
         absent("JAX, jaxopt, optimistix", "pip install them, or give --jax-python an interpreter that has them")
-        judge_stock(Times(players, given.rounds), boards, ours, answers, given)
+        judge_stock(Times(players, given.rounds), boards, ours, answers, roof)
         return
     few = min(len(case.y), given.jax_boards)
     asked = {"f": case.f, "y": case.y[:few], "start": np.array(START)}
@@ -161,10 +166,10 @@ def race_stock(given: argparse.Namespace, case: Case, answers: Answers) -> None:
             apart, _ = answers.apart(np.array(answer["values"]))
             shown(f"largest relative difference from SciPy's answers, {name}", apart, "")
             players[name] = lambda name=name: jax.ask(name)["seconds"]
-        judge_stock(Times(players, given.rounds), boards, ours, answers, given)
+        judge_stock(Times(players, given.rounds), boards, ours, answers, roof)
 
 
-def judge_stock(times: Times, boards: dict[str, int], ours: Ours, answers: Answers, given: argparse.Namespace) -> None:
+def judge_stock(times: Times, boards: dict[str, int], ours: Ours, answers: Answers, roof: Roof) -> None:
     """Rates and figures of the stock circuit."""
     for name in times:
         rate = [boards[name] / seconds for seconds in times.seconds[name]]
@@ -176,24 +181,24 @@ def judge_stock(times: Times, boards: dict[str, int], ours: Ours, answers: Answe
         wanted = 1.5 if name.startswith("JAX by hand") else 10
         at_least(f"boards a second over {name}", faster(times, boards, "ohmgrad", name), wanted)
     same_answers("ColorOrgan", ours, answers)
-    below_the_roof(times, boards, ours, given.points)
+    below_the_roof(times, boards, ours, roof)
 
 
-def below_the_roof(times: Times, boards: dict[str, int], ours: Ours, points: int) -> None:
+def below_the_roof(times: Times, boards: dict[str, int], ours: Ours, roof: Roof) -> None:
     """The least time that the evaluations of the fit allow, and the ratio to SciPy that this would be."""
-    roof = rates()
-    if roof is None:
+    if not roof.is_there:
         absent("the roofline", "no C compiler")
         return
-    print("  rsqrt(1 + x²), one thread: " + ", ".join(f"{name} {rate / 1e9:.2f} G/s" for name, rate in roof.items()))
-    steps = ours.evaluations()
+    steps, points = ours.evaluations(), ours.data.f.shape[-1]
     shown("evaluations a board", steps / ours.boards, "")
-    for kind, rate in roof.items():
-        least = least_seconds(steps, points, rate)
-        shown(f"least time of {kind} by the roofline", 1e3 * least, "ms")
-        limit = [ours.boards / least * seconds / boards["SciPy"] for seconds in times.seconds["SciPy"]]
+    for kind, measured in roof.rounds.items():
+        rates = measured[-len(times.seconds["ohmgrad"]) :]
+        shown(f"rsqrt(1 + x²) a second, {kind}, one thread", [rate / 1e9 for rate in rates], "G/s")
+        least = [least_seconds(steps, points, rate) for rate in rates]
+        pairs = zip(least, times.seconds["SciPy"], strict=True)
+        limit = [ours.boards / one * seconds / boards["SciPy"] for one, seconds in pairs]
         shown(f"boards a second over SciPy's lm at the roofline of {kind}, one thread", limit)
-        ratios = [seconds / least for seconds in times.seconds["ohmgrad"]]
+        ratios = [seconds / one for one, seconds in zip(least, times.seconds["ohmgrad"], strict=True)]
         name = f"time over the roofline of {kind}, one thread"
         at_most(name, ratios, 1.5) if kind == "float64" else shown(name, ratios)
 
@@ -275,7 +280,8 @@ def main() -> None:
     sections = given.only or SECTIONS
     print(f"torch {torch.__version__}; {given.boards:,} color organs × 3 × {given.points}, {given.rounds} rounds")
     if "stock" in sections:
-        race_stock(given, case, answers)
+        with Roof() as roof:
+            race_stock(given, case, answers, roof)
     if "generic" in sections:
         race_generic(given, case, answers, 150, "generic")
     if "eager" in sections:
