@@ -24,7 +24,6 @@ from circuits.fitting.distributed.agreement import (
 from circuits.fitting.distributed.group import Group
 from circuits.fitting.distributed.task import Task
 from circuits.fitting.fitter import as_method
-from circuits.fitting.history import Recorder
 from circuits.fitting.methods import LBFGS, LevenbergMarquardt, Method
 from circuits.fitting.minimisation import Plan, minimise
 from circuits.fitting.model import ModuleModel
@@ -83,6 +82,10 @@ class AllReduce(Exchange):
         return RingAllReduce.cost(workers, p + 1)
 
 
+class StepsTogether(LevenbergMarquardt):
+    """Levenberg–Marquardt by the general road: the quick ones, for data that are all here, know it by its own name."""
+
+
 def fit_points(group: Group, model: nn.Module, data: Data, task: Task) -> Fit:
     """Fit to data of which every process has a part; what is asked of the fit, all have to ask. See `fit_distributed`.
 
@@ -94,21 +97,19 @@ def fit_points(group: Group, model: nn.Module, data: Data, task: Task) -> Fit:
     problem, exchange = _shared_problem(group, model, data, task), AllReduce(group)
     problem.exchange = exchange
     method = together(group, lambda: _method(task, problem))
-    # with its history the walk takes the general road: the quick ones know nothing of other processes
-    recorder = Recorder(problem.boards, problem.model.names)
     bar = Bar(task.progress if group.rank == 0 else False, task.stop.steps if task.stop else None)
     automatic = task.method == "auto" and task.starts is None and task.stop is None
     plan = Plan(method, task.stop, bar, automatic and not isinstance(problem.model, ModuleModel), task.seed)
     table = together(group, lambda: start_table(problem, task.starts, task.seed))
     try:
         with _stopping_together(exchange):
-            found = minimise(problem, table, plan, recorder)
+            found = minimise(problem, table, plan, None)
     finally:
         bar.close()
     _check_same_place(group, found.outcome.x)
     problem.model.store(problem.coordinates.values(found.outcome.x))
     start = table[0] if found.start is None else found.start
-    return Fit(model, data, problem, found, recorder, start, method, time.perf_counter() - began)
+    return Fit(model, data, problem, found, None, start, method, time.perf_counter() - began)
 
 
 def _method(task: Task, problem: Problem) -> Method:
@@ -116,7 +117,9 @@ def _method(task: Task, problem: Problem) -> Method:
     check_stop(task.stop)
     chosen = as_method(task.method, problem)
     is_rows = isinstance(chosen, LevenbergMarquardt) and isinstance(problem.model, ModuleModel)
-    return LBFGS() if is_rows and task.method == "auto" else chosen
+    if is_rows and task.method == "auto":
+        return LBFGS()
+    return StepsTogether(chosen.damping) if type(chosen) is LevenbergMarquardt else chosen
 
 
 def _shared_problem(group: Group, model: nn.Module, data: Data, task: Task) -> ShardedProblem:
