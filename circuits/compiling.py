@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import os
 import platform
 import shlex
@@ -36,28 +37,40 @@ class BuildError(Exception):
     """Why there is no kernel, in one sentence; never seen by a user, since torch does the work then."""
 
 
-def load_library(source: Path) -> ctypes.CDLL:
+Options = Sequence[Sequence[str]]
+
+
+def load_library(source: Path, options: Options = ((),), *, only_cached: bool = False) -> ctypes.CDLL:
     """The compiled kernel, from the cache where it is there.
+
+    Args:
+        source: a file of C.
+        options: further options of the compiler, such as libraries: the first that work.
+        only_cached: compile nothing.
 
     `CC` names the compiler (else cc, gcc or clang), `OHMGRAD_CACHE` the folder (else `ohmgrad` in `XDG_CACHE_HOME` or
     `~/.cache`). Where the folder is not ours alone or cannot be written, a temporary one serves this process.
 
     Raises:
-        BuildError: no compiler, one that fails, or a library that cannot be loaded.
+        BuildError: no compiler, one that fails, a library that cannot be loaded, or one that is not in the cache.
     """
     if os.name != "posix" or struct.calcsize("P") != 8:
         raise BuildError("the kernel is for POSIX systems of 64 bits")
     compiler = find_compiler()
-    name = library_name(source, compiler)
+    name = library_name(source, compiler, options)
     folder = cache_folder()
     if folder is not None:
         try:
-            return _cached(folder, name) or ctypes.CDLL(str(_compile(source, compiler, folder, name)))
+            found = _cached(folder, name)
+            if found or not only_cached:
+                return found or ctypes.CDLL(str(_compile(source, compiler, folder, name, options)))
         except OSError:  # a folder that fills up, or from which nothing may be run
             pass
+    if only_cached:
+        raise BuildError("it has not been compiled yet")
     with tempfile.TemporaryDirectory(prefix="ohmgrad-") as private:
         try:
-            return ctypes.CDLL(str(_compile(source, compiler, Path(private), name)))
+            return ctypes.CDLL(str(_compile(source, compiler, Path(private), name, options)))
         except OSError as error:
             raise BuildError(f"the compiled kernel cannot be loaded: {error}") from error
 
@@ -77,12 +90,12 @@ def find_compiler() -> list[str]:
     raise BuildError(f"{missing}; install one, for instance gcc")
 
 
-def library_name(source: Path, compiler: Sequence[str]) -> str:
+def library_name(source: Path, compiler: Sequence[str], options: Options = ((),)) -> str:
     """A name for what this compiler makes of the source on this machine."""
     program = os.stat(compiler[0])
     identity = (*compiler, os.path.realpath(compiler[0]), program.st_size, program.st_mtime_ns)
     system = (platform.system(), platform.machine(), _c_library(), _processor())
-    content = repr((source.read_bytes(), FLAGS, OWN_PROCESSOR, identity, system))
+    content = repr((source.read_bytes(), FLAGS, OWN_PROCESSOR, options, identity, system))
     return f"kernel-{hashlib.sha256(content.encode()).hexdigest()[:24]}"
 
 
@@ -112,12 +125,12 @@ def _cached(folder: Path, name: str) -> ctypes.CDLL | None:
     return None
 
 
-def _compile(source: Path, compiler: Sequence[str], folder: Path, name: str) -> Path:
+def _compile(source: Path, compiler: Sequence[str], folder: Path, name: str, options: Options) -> Path:
     """Compile to a temporary name and move the whole library into place."""
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".compiling-", suffix=".so")
     os.close(handle)
     try:
-        _run_compiler(source, compiler, temporary)
+        _run_compiler(source, compiler, temporary, options)
         os.chmod(temporary, 0o700)
         path = folder / f"{name}-{_digest(Path(temporary))}.so"
         os.replace(temporary, path)
@@ -126,10 +139,10 @@ def _compile(source: Path, compiler: Sequence[str], folder: Path, name: str) -> 
     return path
 
 
-def _run_compiler(source: Path, compiler: Sequence[str], target: str) -> None:
+def _run_compiler(source: Path, compiler: Sequence[str], target: str, options: Options) -> None:
     message = ""
-    for own in OWN_PROCESSOR:
-        command = [*compiler, *FLAGS, *own, "-o", target, str(source)]
+    for own, more in itertools.product(OWN_PROCESSOR, options):
+        command = [*compiler, *FLAGS, *own, "-o", target, str(source), *more]
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False

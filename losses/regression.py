@@ -70,6 +70,19 @@ class LeastSquares(Loss):
         """Whether all points weigh alike."""
         return not self._weighted
 
+    def unweighted(self) -> tuple[LeastSquares, Tensor | None]:
+        """Return this loss for points that all weigh alike, and the weight 1/σ² of every point, None where they do.
+
+        >>> Magnitude(sigma=torch.tensor([0.1, 0.5])).unweighted()
+        (Magnitude(), tensor([100.,   4.]))
+        """
+        if not self._weighted or self._root.numel() == 1:
+            return self, None
+        plain = copy.deepcopy(self)
+        plain._sigma = plain._weights = plain._root = plain._slope = None
+        plain._weighted = False
+        return plain, self._root.square()
+
     def difference(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return prediction − target, the one thing that members of the family see differently."""
         return prediction - target

@@ -14,10 +14,11 @@ from circuits.fitting.learnable import Fixed
 from circuits.fitting.loop import Step, walk
 from circuits.fitting.methods import LBFGS, LevenbergMarquardt, Method, TorchOptimiser
 from circuits.fitting.minimisation import Plan, choose_method, minimise
+from circuits.fitting.movement import Bounds, How
 from circuits.fitting.problem import Problem
 from circuits.fitting.progress import Bar
 from circuits.fitting.result import Fit
-from circuits.fitting.setup import Bounds, Data, How, make_problem
+from circuits.fitting.setup import Data, make_problem
 from circuits.fitting.starts import Starts, start_table
 from circuits.fitting.stopping import Stop, check_stop
 
@@ -45,6 +46,7 @@ def fit(
     history: bool | None = None,
     progress: bool | None = None,
     seed: int = 0,
+    compile: bool | None = None,
 ) -> Fit:
     """Find the values that make the model's prediction agree with what was measured, and leave them in the model.
 
@@ -69,6 +71,8 @@ def fit(
         history: keep values, loss and gradient of every step (None: unless there are many boards or starts).
         progress: show a bar; None shows one when somebody is there to see it and the fit takes a while.
         seed: for whatever is drawn.
+        compile: fit by a program in C that is made for this circuit and this loss, which takes about a second once
+            and is kept for the next time; None does so where it pays (many boards, no history), False never.
 
     Raises:
         DataError: data that cannot be fitted, such as LEDs that are all lit.
@@ -88,7 +92,9 @@ def fit(
     problem = make_problem(model, data, loss, coordinates=coordinates, bounds=bounds, fixed=fixed, tied=tied)
     chosen = as_method(method, problem)
     bar = Bar(progress, stop.steps if stop else None)
-    plan = Plan(chosen, stop, bar, automatic=method == "auto" and starts is None and stop is None, seed=seed)
+    plan = Plan(
+        chosen, stop, bar, automatic=method == "auto" and starts is None and stop is None, seed=seed, compile=compile
+    )
     table = start_table(problem, starts, seed)
     keeps = history if history is not None else problem.boards <= MANY_BOARDS
     recorder = Recorder(problem.boards, problem.model.names) if keeps else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -137,7 +137,8 @@ def _array(tensor: Tensor | None) -> np.ndarray | None:
 class Outcome:
     """Where every board ended: the state of lowest loss that it saw, and why it went no further.
 
-    `x (boards, p)`, `loss (boards,)`, `gradient (boards, p)`, `steps (boards,)`, `reasons (boards,)`.
+    `x (boards, p)`, `loss (boards,)`, `gradient (boards, p)`, `steps (boards,)`, `reasons (boards,)`; `spread
+    (boards,)` is the variance of plain targets, where it was seen on the way.
     """
 
     x: Tensor
@@ -147,6 +148,7 @@ class Outcome:
     reasons: np.ndarray
     best: float = float("inf")
     first: Any = 0.0
+    spread: Tensor | None = None
 
     @classmethod
     def none_yet(cls, x: Tensor) -> Outcome:
@@ -175,6 +177,16 @@ class Outcome:
         behind = np.isin(step.ended, CONVERGED) & (loss > best + WORSE * (np.abs(best) + np.abs(self.first[where])))
         ended = np.where(behind, "diverged", step.ended)
         self.reasons[where] = np.where(ended != "", ended, self.reasons[where])
+        if step.state.next_x is not None and (ended == "decrease").any():
+            self._take_last_step(step.state, where, ended == "decrease")
+
+    def _take_last_step(self, state: State, where: np.ndarray, arrived: np.ndarray) -> None:
+        """Boards that expect no more from their next step take it: it is solved for, and the last digits are in it."""
+        device = self.x.device
+        gains = torch.as_tensor(arrived, device=device) & (cast(Tensor, state.decrease) > 0)
+        rows = torch.as_tensor(where, device=device)[gains]
+        self.x = self.x.index_copy(0, rows, cast(Tensor, state.next_x)[gains])
+        self.loss = self.loss.index_copy(0, rows, (state.loss * (1 - cast(Tensor, state.decrease)))[gains])
 
     def _take_in_one(self, step: Step) -> None:
         """The same for a single board."""
@@ -187,6 +199,8 @@ class Outcome:
         if step.ended[0]:
             left_behind = step.ended[0] in CONVERGED and loss > self.best + WORSE * (abs(self.best) + abs(self.first))
             self.reasons = np.array(["diverged"], dtype=object) if left_behind else step.ended
+            if self.reasons[0] == "decrease" and step.state.next_x is not None:
+                self._take_last_step(step.state, np.zeros(1, dtype=np.int64), np.ones(1, dtype=bool))
 
     def _take_in_rows(self, step: Step, rows: Tensor | None) -> None:
         """The same for many boards."""

@@ -13,6 +13,7 @@ import losses
 from circuits.fitting.history import Recorder
 from circuits.fitting.led_doubts import is_astray
 from circuits.fitting.loop import Outcome, run
+from circuits.fitting.many.boards import compiled, run_boards
 from circuits.fitting.methods import LBFGS, LevenbergMarquardt, Method, SignDescent
 from circuits.fitting.model import CircuitModel, ModuleModel
 from circuits.fitting.one_board import is_one_board, run_one_board
@@ -42,7 +43,8 @@ POORLY_EXPLAINED = 0.1
 class Plan:
     """How to minimise: method, stop, and what to record.
 
-    `automatic` allows a second look from other starts when the first result explains little.
+    `automatic` allows a second look from other starts when the first result explains little; `compile` asks for
+    compiled code, or forbids it, and None leaves it to what pays.
     """
 
     method: Method
@@ -50,6 +52,7 @@ class Plan:
     bar: Bar
     automatic: bool = False
     seed: int = 0
+    compile: bool | None = None
 
     def stop_for(self, problem: Problem, x: Tensor, *, staged: bool = False) -> Stop:
         """The conditions that were asked for, or the method's own.
@@ -174,6 +177,10 @@ def _is_settled(problem: Problem, x: Tensor) -> np.ndarray:
 
 def _run(problem: Problem, plan: Plan, stop: Stop, x: Tensor, recorder: Recorder | None) -> Outcome:
     """One walk: on plain numbers where nothing else is asked for."""
+    kernel = None if recorder is not None else compiled(problem, plan.method, stop, x, plan.compile)
+    if kernel is not None:
+        stop.check()
+        return run_boards(problem, kernel, plan.method, stop, x, plan.bar)
     if recorder is None and isinstance(plan.method, LevenbergMarquardt) and is_one_board(problem, plan.method):
         stop.check()
         return run_one_board(problem, plan.method, stop, x)
@@ -301,4 +308,6 @@ def _explains_little(problem: Problem, outcome: Outcome) -> np.ndarray:
         return is_astray(problem, outcome.x).numpy(force=True)
     if not isinstance(problem.loss, losses.LeastSquares):
         return np.zeros(len(outcome.x), dtype=bool)
-    return (outcome.loss > POORLY_EXPLAINED * problem.spread()).numpy(force=True)
+    is_plain = problem.present is None and problem.active_loss.is_even
+    spread = outcome.spread if outcome.spread is not None and is_plain else problem.spread()
+    return (outcome.loss > POORLY_EXPLAINED * spread).numpy(force=True)

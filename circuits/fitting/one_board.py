@@ -16,6 +16,7 @@ import torch
 from circuits.fitting.coordinates import LARGEST_LOG_STEP
 from circuits.fitting.loop import SMALL, Outcome
 from circuits.fitting.methods import LevenbergMarquardt, Method
+from circuits.fitting.methods.levenberg_marquardt import ROUNDING
 from circuits.fitting.model import CircuitModel
 from circuits.fitting.problem import Problem
 from circuits.fitting.stopping import Stop, Watch
@@ -26,7 +27,8 @@ def is_one_board(problem: Problem, method: Method) -> bool:
     """Whether this path serves the problem: one board on the CPU, all its components in log coordinates, no bounds."""
     model, coordinates = problem.model, problem.coordinates
     return (
-        isinstance(model, CircuitModel)
+        type(problem) is Problem
+        and isinstance(model, CircuitModel)
         and not model.batch
         and type(method) is LevenbergMarquardt
         and coordinates.log is True
@@ -91,7 +93,8 @@ def _stretched(problem: Problem, x: list, values: list, products: list[list], cu
 def run_one_board(problem: Problem, method: LevenbergMarquardt, stop: Stop, x: torch.Tensor) -> Outcome:
     """What `loop.run` returns, from a loop on plain numbers."""
     here, scale, steps, watch = None, [], 0, Watch(stop, 1)
-    damping, growth = method.damping, 2.0
+    damping, growth, step, decrease = method.damping, 2.0, [], 0.0
+    before = math.inf
     try:
         here = look(problem, x[0].tolist())
         while True:
@@ -100,19 +103,24 @@ def run_one_board(problem: Problem, method: LevenbergMarquardt, stop: Stop, x: t
             damping = max(damping, 1e-12)
             step, expected = _aim(here, damping, [size if size > 0 else 1.0 for size in scale])
             move, decrease = max(map(abs, step)), expected / here.loss if here.loss else 0.0
+            stuck, before = before <= ROUNDING * here.loss and expected > 0.5 * before, expected
+            decrease = 0.0 if stuck else decrease
             reason = watch.reason(steps, here.loss, max(map(abs, here.gradient)), move, decrease)
             if reason:
                 break
             there = look(problem, [a + b for a, b in zip(here.x, step, strict=True)])
             steps += 1
-            if there.loss < here.loss:
-                kept = (here.loss - there.loss) / expected
+            rounded = expected <= ROUNDING * here.loss and there.loss <= (1 + 1e-9) * here.loss
+            if there.loss < here.loss or rounded:
+                kept = 1.0 if rounded else (here.loss - there.loss) / expected
                 damping, growth = damping * max(1 / 3, 1 - (2 * min(kept, 2.0) - 1) ** 3), 2.0
                 here = there
             else:
                 damping, growth = damping * growth, growth * 2
     except KeyboardInterrupt:
         reason = "interrupted"
+    if here is not None and reason == "decrease" and decrease > 0:  # it is solved for, and has the last digits
+        here = replace(here, x=[a + b for a, b in zip(here.x, step, strict=True)], loss=here.loss * (1 - decrease))
     if here is None:
         return replace(Outcome.none_yet(x), reasons=np.array([reason], dtype=object))
     return Outcome(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import losses
+from circuits.fitting.many.boards import quadratic_of
 from circuits.fitting.model import CircuitModel
 from circuits.fitting.problem import Problem, led_term
 
@@ -58,7 +59,7 @@ class Information:
 def information(problem: Problem, x: Tensor) -> Information:
     """Eigenvalues and axes of the scaled Gauss–Newton curvature at x."""
     if problem.loss.gauss_newton:
-        curvature = None if not isinstance(problem.model, CircuitModel) else problem.quadratic(x).curvature
+        curvature = None if not isinstance(problem.model, CircuitModel) else quadratic_of(problem, x).curvature
     else:
         curvature = hessian(problem, x)
         if led_term(problem.loss) is not None and not bool(curvature.any()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -16,20 +16,24 @@ from circuits.fitting.problem import Problem
 from circuits.fitting.quadratic import Quadratic, Rows
 from circuits.fitting.stopping import Stop
 
+ROUNDING = 1e-12
+"""Relative decrease of the loss below which rounding hides whether a step was good: such a step is trusted, until the
+next one promises no less."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Damped(State):
     """A state that has already solved for the step it will try next; `decrease` and `move` speak of that step.
 
     `scale (boards, p)` is the length by which each coordinate is measured, `damping` and `growth (boards, 1)` are the
-    damping and its next growth factor, and `expected (boards,)` is the decrease of the loss that the step promises.
+    damping and its next growth factor, and `expected (boards,)` is the decrease of the loss that the step to `next_x`
+    promises.
     """
 
     model: Quadratic | Rows
     scale: Tensor
     damping: Tensor
     growth: Tensor
-    next_step: Tensor
     expected: Tensor
 
 
@@ -64,7 +68,7 @@ class LevenbergMarquardt(Method):
     def default_stop(self, dtype: torch.dtype) -> Stop:
         if dtype == torch.float32:
             return Stop(gradient=0.0, decrease=1e-5, step=1e-6, steps=2000)
-        return Stop(gradient=0.0, decrease=1e-12, step=1e-14, steps=2000)
+        return Stop(gradient=0.0, decrease=1e-16, step=1e-14, steps=2000)
 
     def begin(self, problem: Problem, x: Tensor) -> State:
         model = _look(problem, x)
@@ -72,15 +76,18 @@ class LevenbergMarquardt(Method):
         return _aim(problem, x, model, model.sizes(), damping, torch.full_like(damping, 2.0))
 
     def step(self, problem: Problem, state: Damped) -> State:
-        x = problem.coordinates.clip(state.x + state.next_step)
+        x = cast(Tensor, state.next_x)
         model = _look(problem, x)
-        ratio = (state.loss - model.loss) / state.expected
-        better = model.loss < state.loss
+        rounded = (state.expected <= ROUNDING * state.loss) & (model.loss <= (1 + 1e-9) * state.loss)
+        ratio = torch.where(rounded, 1.0, (state.loss - model.loss) / state.expected)
+        better = (model.loss < state.loss) | rounded
         if len(x) == 1:
             x, model, damping, growth = _accept_one(state, x, model, bool(better), float(ratio))
         else:
             x, model, damping, growth = _accept_each(state, x, model, better, ratio)
-        return _aim(problem, x, model, torch.maximum(model.sizes(), 0.5 * state.scale), damping, growth)
+        ahead = _aim(problem, x, model, torch.maximum(model.sizes(), 0.5 * state.scale), damping, growth)
+        stuck = (state.expected <= ROUNDING * state.loss) & (ahead.expected > 0.5 * state.expected)
+        return replace(ahead, decrease=torch.where(stuck, 0.0, cast(Tensor, ahead.decrease)))
 
 
 def _look(problem: Problem, x: Tensor) -> Any:
@@ -133,7 +140,7 @@ def _aim(problem: Problem, x: Tensor, model: Any, scale: Tensor, damping: Tensor
         scale=scale,
         damping=damping,
         growth=growth,
-        next_step=step,
+        next_x=problem.coordinates.clip(x + step),
         expected=expected,
     )
 

@@ -19,8 +19,9 @@ class State:
     """Where every board stands: coordinates `x (boards, p)`, `loss (boards,)`, `gradient (boards, p)`.
 
     `decrease` is the relative decrease of the loss that the method still expects, and `move` the largest relative
-    change of a value in its step, `(boards,)`, or None where the method does not tell. Methods with a memory add
-    fields to it; the first axis of every tensor is the board.
+    change of a value in its step, `(boards,)`, or None where the method does not tell. `next_x (boards, p)` is where
+    its next step leads, for a method that knows before it looks. Methods with a memory add fields; the first axis of
+    every tensor is the board.
     """
 
     x: Tensor
@@ -28,6 +29,7 @@ class State:
     gradient: Tensor
     decrease: Tensor | None = None
     move: Tensor | None = None
+    next_x: Tensor | None = None
 
     def take(self, rows: Tensor) -> State:
         """The state of some of the boards."""
