@@ -18,6 +18,7 @@ from reporting import absent, at_least, at_most, shown
 from scipy.optimize import least_squares
 
 import circuits as cc
+from circuits.fitting.many import Answer
 from circuits.netlist.solver import native
 
 C = 1e-6
@@ -69,16 +70,15 @@ def circuit(name: str, values: list[float]) -> cc.Circuit:
     return cc.LowPass(*values) if name == "low-pass" else cc.ColorOrgan(values[0], (values[1], values[2]), values[3])
 
 
-def warm_fit(board: cc.Circuit, data: cc.Measurements) -> Callable[[], cc.Fit] | None:
-    """THE ONE PLACE that knows how a fit is compiled and kept warm, ready to be called again and again.
+def warm_fit(board: cc.Circuit, data: cc.Measurements) -> Callable[[], Answer] | None:
+    """The fit of `board` compiled and kept, ready to be called again and again; None without a compiler.
 
-    What is returned fits `board` to `data` from the values that the board holds when it is called, and leaves what it
-    finds in the board. None without a compiler: the figures are then left out.
+    Every call starts from what the board holds now.
     """
     if not native.available():
         return None
-    cc.fit(board, data, compile=True, history=False)
-    return lambda: cc.fit(board, data, compile=True, history=False)
+    again, values = cc.compile_fit(board, data), data.values.numpy()
+    return lambda: again(values)
 
 
 def restarted(board: cc.Circuit, start: float, act: Callable[[], cc.Fit]) -> Callable[[], cc.Fit]:
@@ -109,7 +109,7 @@ def contestants(name: str, f: torch.Tensor, data: cc.Measurements) -> dict[str, 
     }
     warm = warm_fit(board, data)
     if warm is not None:
-        players["ohmgrad, warm"] = restarted(board, START[name], warm)
+        players["ohmgrad, warm"] = warm
     other = lmfit_fit(name, fn, y)
     if other is not None:
         players["lmfit"] = other

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         load_fit,
     )
     from circuits.fitting.distributed import fit_distributed
+    from circuits.fitting.streams import fit_many
+    from circuits.fitting.many import compile_fit
     from circuits.fitting.workers import fit_with_workers
     from circuits.netlist import NetlistCircuit, read_netlist, to_spice
     from circuits.views import (
@@ -72,6 +74,8 @@ _HOME = {
         "load_fit",
     ),
     "circuits.fitting.distributed": ("fit_distributed",),
+    "circuits.fitting.many": ("compile_fit",),
+    "circuits.fitting.streams": ("fit_many",),
     "circuits.fitting.workers": ("fit_with_workers",),
     "circuits.netlist": ("NetlistCircuit", "read_netlist", "to_spice"),
     "circuits.views": (
@@ -114,11 +118,13 @@ __all__ = [
     "SignDescent",
     "Stop",
     "TorchOptimiser",
+    "compile_fit",
     "draw_graph",
     "draw_schematic",
     "explore",
     "fit",
     "fit_distributed",
+    "fit_many",
     "fit_with_workers",
     "iterate",
     "load_fit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -74,7 +74,8 @@ class CircuitModel(Model):
 
     `f` is `(n,)` or `(boards, n)`; `batch` is `()` for a single board, else `(boards,)`: while a fit runs, a batch of
     any shape is one row of boards. `held` are the fixed components that differ from board to board, `(boards,)` each;
-    their slots come after the learnable ones.
+    their slots come after the learnable ones. `known` is what was found out about the circuit's formula; it holds for
+    any of the boards.
     """
 
     circuit: Circuit
@@ -83,6 +84,7 @@ class CircuitModel(Model):
     quantity: str
     batch: tuple[int, ...]
     held: tuple[Tensor, ...] = ()
+    known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
         self.names = self.learnable.leaders

@@ -6,6 +6,7 @@ Every board walks on its own, from its own start, with its own damping, until it
 
 from __future__ import annotations
 
+import ctypes
 from typing import cast
 
 import numpy as np
@@ -71,7 +72,8 @@ def compiled(problem: Problem, method: Method, stop: Stop, x: Tensor, wish: bool
     """
     if wish is False or is_switched_off() or not can_serve(problem, method, stop):
         return None
-    eager = EAGER * problem.boards * problem.target[:1].numel() * len(problem.model.names)
+    numbers = problem.boards * problem.target[:1].numel() * len(problem.model.names)
+    eager = numbers * (EAGER if isinstance(problem.active_loss, LeastSquares) else 4 * EAGER)
     if wish is None and eager < WORTH_A_LOOK:
         return None
     try:
@@ -79,7 +81,12 @@ def compiled(problem: Problem, method: Method, stop: Stop, x: Tensor, wish: bool
     except Untraceable:
         return None
     kernel = kernel_of(formula, may_compile=bool(wish) or eager > WORTH_COMPILING)
-    return kernel if kernel is not None and Boards(problem, kernel, LevenbergMarquardt(), stop).is_right(x) else None
+    if kernel is None:
+        return None
+    judged = cast(CircuitModel, problem.model).known
+    if kernel.library not in judged:  # of one circuit and kind of loss, once a fit
+        judged[kernel.library] = Boards(problem, kernel, LevenbergMarquardt(), stop).is_right(x)
+    return kernel if judged[kernel.library] else None
 
 
 class Boards:
@@ -117,21 +124,7 @@ class Boards:
     def run(self, x: Tensor, *, steps: int | None = None, single: bool = True) -> Outcome:
         """Fit every board from its coordinates x `(boards, p)`; `steps=0` only looks at them."""
         found = _Found(x)
-        stop = self.stop
-        numbers = {
-            "damping": self.method.damping,
-            "gradient_stop": -1.0 if stop.gradient is None else stop.gradient,
-            "loss_stop": -1.0 if stop.loss is None else stop.loss,
-            "decrease_stop": -np.inf if stop.decrease is None or steps == 0 else stop.decrease,
-            "step_stop": -1.0 if stop.step is None else stop.step,
-        }
-        limit = 2**62 if stop.steps is None else stop.steps
-        integers = {
-            **self.integers,
-            "threads": _threads(len(x), self.problem.target[:1].numel()),
-            "single": int(single and steps is None and limit > 40 and (stop.decrease or 1.0) <= AIMS_AT_THE_MINIMUM),
-            "steps": limit if steps is None else steps,
-        }
+        numbers, integers = self._numbers(steps), self._integers(len(x), steps, single)
         each = max(int(SLICE / (2e-9 * max(self.problem.target[:1].numel(), 1))), LEAST_SLICE)
         try:
             for first in range(0, len(x), each):
@@ -140,6 +133,47 @@ class Boards:
         except KeyboardInterrupt:
             found.reason[found.reason == 0] = -1
         return found.outcome(x)
+
+    def _numbers(self, steps: int | None) -> dict[str, float]:
+        stop = self.stop
+        return {
+            "damping": self.method.damping,
+            "gradient_stop": -1.0 if stop.gradient is None else stop.gradient,
+            "loss_stop": -1.0 if stop.loss is None else stop.loss,
+            "decrease_stop": -np.inf if stop.decrease is None or steps == 0 else stop.decrease,
+            "step_stop": -1.0 if stop.step is None else stop.step,
+        }
+
+    def _integers(self, boards: int, steps: int | None, single: bool) -> dict[str, int]:
+        limit = 2**62 if self.stop.steps is None else int(self.stop.steps)
+        quick = steps is None and limit > 40 and (self.stop.decrease or 1.0) <= AIMS_AT_THE_MINIMUM
+        return {
+            **self.integers,
+            "threads": _threads(boards, self.problem.target[:1].numel()),
+            "single": int(single and quick),
+            "steps": limit if steps is None else steps,
+        }
+
+    def call_of_one(self) -> tuple[ctypes.Structure, tuple[np.ndarray, ...]]:
+        """A call for one board, to be used again and again: only where the targets lie changes.
+
+        The arrays are what it writes (x, loss, steps, reason); they live as long as somebody holds them.
+        """
+        found = _Found(torch.zeros(1, len(self.problem.model.names), dtype=torch.float64))
+        integers = {**self._integers(1, None, True), "boards": 1}
+        self._kept = {**self.arrays, **found.arrays(), "curvature": None, "spread": None}
+        call = self.kernel.call(integers, self._numbers(None), self._kept, 0, 1)
+        return call, (found.x[0], found.loss, found.taken, found.reason)
+
+    def run_on(self, table: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Fit other boards `(boards, …points)` of the same kind, all from one start: x, loss, steps and reasons."""
+        boards = len(table)
+        found = _Found(torch.from_numpy(start).expand(boards, -1))
+        planes = _array(_planes(torch.from_numpy(table)))
+        integers = {**self._integers(boards, None, True), "boards": boards, "shared_t": 0}
+        arrays = {**self.arrays, **found.arrays(), "t": planes, "curvature": None, "spread": None}
+        self.kernel.run(integers, self._numbers(None), arrays, 0, boards)
+        return found.x, found.loss, found.taken, found.reason
 
     def is_right(self, x: Tensor) -> bool:
         """Whether the compiled formula gives what torch does, on a few of the boards at x."""
@@ -150,7 +184,10 @@ class Boards:
         with torch.no_grad():
             wanted = some.quadratic(here)
         seen = Boards(some, self.kernel, self.method, self.stop).quadratic(here)
-        pairs = ((seen.loss, wanted.loss), (seen.gradient, wanted.gradient), (seen.curvature, wanted.curvature))
+        # a gradient is a sum of residuals times slopes, which may all but cancel
+        size = (wanted.loss.clamp_min(0).unsqueeze(-1) * wanted.curvature.diagonal(dim1=-2, dim2=-1).abs()).sqrt()
+        pairs = ((seen.loss, wanted.loss), (seen.curvature, wanted.curvature))
+        pairs += ((torch.cat([seen.gradient, size], -1), torch.cat([wanted.gradient, size], -1)),)
         share = ALIKE if x.dtype == torch.float64 else CLOSE
         return all(_is_close(a.numpy(), b.numpy(), share) for a, b in pairs)
 
@@ -207,7 +244,7 @@ CHUNK = 2000
 
 
 def quadratic_of(problem: Problem, x: Tensor) -> Quadratic:
-    """`Problem.quadratic` of any number of boards: by compiled code where it is there, else some boards after others."""
+    """`Problem.quadratic` of any number of boards: by compiled code where there is some, else a few at a time."""
     method = LevenbergMarquardt()
     kernel = compiled(problem, method, method.default_stop(x.dtype), x, None)
     if kernel is not None:

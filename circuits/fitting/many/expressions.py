@@ -56,6 +56,13 @@ class Graph:
         self._factors: dict[int, tuple[int, int]] = {}
         self.zero, self.one = self.constant(0.0), self.constant(1.0)
 
+    def copy(self) -> Graph:
+        """The same nodes under the same numbers, to which others can be added."""
+        other = Graph()
+        other.nodes, other.levels = [*self.nodes], [*self.levels]
+        other._numbers, other._factors = {**self._numbers}, {**self._factors}
+        return other
+
     def _node(self, op: str, args: tuple, level: int) -> int:
         node = Node(op, args)
         number = self._numbers.get(node)
@@ -118,15 +125,16 @@ class Graph:
 
     def _remainder(self, a: int, b: int) -> int:
         """a − a·x²/(1 + x²) as a/(1 + x²), by which no digits cancel; 0 where that is not what is asked."""
-        one, other = self._factors_of(a), self._factors_of(b)
-        if one - other:
+        (size, one), (other_size, other) = self.factors(a), self.factors(b)
+        if one - other or not size:
             return 0
         more = other - one
         for root in [n for n, times in more.items() if times >= 2 and self.nodes[n].op == "rsqrt"]:
-            under = self.nodes[self.nodes[root].args[0]]
-            roots = Counter({root: 2})
-            if under.op == "add" and under.args[0] == self.one and self._factors_of(under.args[1]) == more - roots:
-                return self._product(one + roots)
+            under, roots = self.nodes[self.nodes[root].args[0]], Counter({root: 2})
+            if under.op == "add" and under.args[0] == self.one:
+                square_size, square = self.factors(under.args[1])
+                if square == more - roots and math.isclose(other_size / size, square_size, rel_tol=1e-12):
+                    return self.product(size, one + roots)
         return 0
 
     def mul(self, a: int, b: int) -> int:
@@ -267,29 +275,37 @@ class Graph:
             return self.mul(a, b), self.mul(x, y)
         if node.op in ("add", "sub"):
             (a, x), (b, y) = (self.factored(arg) for arg in node.args)
-            shared, left, right = self._shared(a, b)
+            shared, left, right, is_sum = self._shared(a, b, node.op == "add")
             if shared != self.one:
-                return shared, getattr(self, node.op)(self.mul(left, x), self.mul(right, y))
+                left, right = self.mul(left, x), self.mul(right, y)
+                return shared, self.add(left, right) if is_sum else self.sub(left, right)
         return self.one, number
 
-    def _shared(self, a: int, b: int) -> tuple[int, int, int]:
-        """The factors that two products have in common, and what is left of each."""
-        one, other = self._factors_of(a), self._factors_of(b)
-        common = one & other
-        return tuple(self._product(part) for part in (common, one - common, other - common))  # type: ignore[return-value]
+    def _shared(self, a: int, b: int, is_sum: bool) -> tuple[int, int, int, bool]:
+        """What two products have in common, what is left of each, and whether those are then to be added."""
+        (size, one), (other_size, other) = self.factors(a), self.factors(b)
+        if self.one in (a, b) or not size or not other_size:
+            return self.one, a, b, is_sum
+        common, ratio = one & other, other_size / size
+        rest = self.product(abs(ratio), other - common)
+        return self.product(size, common), self.product(1.0, one - common), rest, is_sum == (ratio > 0)
 
-    def _factors_of(self, number: int) -> Counter[int]:
+    def factors(self, number: int) -> tuple[float, Counter[int]]:
+        """A product as a number, and its other factors with how often each stands in it."""
         node = self.nodes[number]
-        if number == self.one:
-            return Counter()
+        if node.op == "const":
+            return node.args[0], Counter()
         if node.op == "neg":
-            return self._factors_of(node.args[0]) + Counter([self.constant(-1.0)])
+            size, inner = self.factors(node.args[0])
+            return -size, inner
         if node.op == "mul":
-            return self._factors_of(node.args[0]) + self._factors_of(node.args[1])
-        return Counter([number])
+            (size, one), (other_size, other) = (self.factors(arg) for arg in node.args)
+            return size * other_size, one + other
+        return 1.0, Counter([number])
 
-    def _product(self, factors: Counter[int]) -> int:
-        total = self.one
+    def product(self, size: float, factors: Counter[int]) -> int:
+        """The node of a number times these factors."""
+        total = self.constant(size)
         for factor in sorted(factors.elements()):
             total = self.mul(total, factor)
         return total

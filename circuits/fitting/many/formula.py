@@ -11,6 +11,7 @@ from torch import Tensor
 
 from circuits.fitting.many.derivatives import Slopes
 from circuits.fitting.many.expressions import BOARD, POINT, Graph
+from circuits.fitting.many.products import Products
 from circuits.fitting.many.tracing import Tracer, Untraceable
 from circuits.fitting.model import CircuitModel
 from circuits.fitting.problem import Problem
@@ -56,10 +57,14 @@ def formula_of(problem: Problem) -> Formula:
     Raises:
         Untraceable: an operation that is not known, a value that Python looked at, a loss without a curvature.
     """
-    graph = Graph()
-    predicted, measured = _predicted(problem, graph)
-    names = problem.model.names
+    known = cast(CircuitModel, problem.model).known
+    if "formula" not in known:  # the stages of a loss share it
+        graph = Graph()
+        known["formula"] = graph, *_predicted(problem, graph)
+    graph, predicted, measured = known["formula"]
+    graph, names = graph.copy(), problem.model.names
     slopes = [Slopes(graph, graph.input(f"v{j}", BOARD)) for j in range(len(names))]
+    products = Products(graph, [part for parts in predicted for part in parts])
     loss: list[Sum] = []
     gradient: list[list[Sum]] = [[] for _ in names]
     curvature: dict[tuple[int, int], list[Sum]] = {}
@@ -68,7 +73,7 @@ def formula_of(problem: Problem) -> Formula:
         cost, pulls, bend = _compared(even_loss(problem), graph, prediction, target, is_complex)
         loss.append(_sum(graph, cost, plane))
         for part, pull in zip(prediction, pulls, strict=True):
-            by_value = [one.of(part) for one in slopes]
+            by_value = [products.tidied(one.of(part)) for one in slopes]
             for j, one in enumerate(by_value):
                 if one == graph.zero:
                     continue

@@ -46,6 +46,22 @@ class Kernel:
     formula: Formula
     library: ctypes.CDLL
     constants: np.ndarray
+    constants_single: np.ndarray
+
+    def call(
+        self,
+        integers: Mapping[str, int],
+        numbers: Mapping[str, float],
+        arrays: Mapping[str, np.ndarray | None],
+        first: int,
+        last: int,
+    ) -> ctypes.Structure:
+        """The argument of `ohmgrad_fit` in solver.c; whoever holds it has to hold the arrays."""
+        call = _Call(first=first, last=last, **integers, **numbers)
+        constants = {"constants": self.constants, "constants_single": self.constants_single}
+        for name, array in {**arrays, **constants}.items():
+            setattr(call, name, None if array is None else array.ctypes.data)
+        return call
 
     def run(
         self,
@@ -60,12 +76,7 @@ class Kernel:
         Raises:
             MemoryError: no room for the data of one board.
         """
-        single = self.constants.astype(np.float32)
-        arrays = {**arrays, "constants": self.constants, "constants_single": single}
-        call = _Call(first=first, last=last, **integers, **numbers)
-        for name, array in arrays.items():
-            setattr(call, name, None if array is None else array.ctypes.data)
-        if self.library.ohmgrad_fit(ctypes.byref(call)):
+        if self.library.ohmgrad_fit(ctypes.byref(self.call(integers, numbers, arrays, first, last))):
             raise MemoryError("no memory for the data of one board; give fewer points a board")
 
 
@@ -87,7 +98,8 @@ def kernel_of(formula: Formula, *, may_compile: bool) -> Kernel | None:
         known = _libraries[written.text] = _library(written.text, may_compile)
     if isinstance(known, BuildError):
         return None
-    return Kernel(formula, known, np.array([*written.constants, 0.0]))
+    constants = np.array([*written.constants, 0.0])
+    return Kernel(formula, known, constants, constants.astype(np.float32))
 
 
 def _library(text: str, may_compile: bool) -> ctypes.CDLL | BuildError:
