@@ -3,7 +3,7 @@
 Four resistors and 3 × 200 noisy magnitudes a board (`organ_peers/case.py`), every resistor of every board and for
 everybody started at 316 Ω. The contestants, in turns, by the clock on the wall:
 
-- ohmgrad: `circuits.fit` on one thread and on two;
+- ohmgrad: `circuits.fit` on one thread and on two, in float64, and in float32 as a user may ask for;
 - a Python loop of SciPy's `lm` with analytic Jacobian, on enough boards for its rate;
 - JAX by hand, jaxopt and optimistix, in an interpreter of their own (`--jax-python`, or `OHMGRAD_JAX_PYTHON`).
 
@@ -97,26 +97,25 @@ MAKE: dict[str, Callable[[int], cc.Circuit]] = {
 class Ours:
     """Fits of one kind of circuit to a case; the last result is kept."""
 
-    def __init__(self, make: Callable[[int], cc.Circuit], case: Case):
-        self.make, self.boards = make, len(case.y)
-        self.data = cc.Measurements(
-            torch.from_numpy(case.f), "magnitude", torch.from_numpy(case.y), outputs=("low", "band", "high")
-        )
+    def __init__(self, make: Callable[[int], cc.Circuit], case: Case, dtype: torch.dtype = torch.float64):
+        self.make, self.boards, self.dtype = make, len(case.y), dtype
+        f, y = (torch.from_numpy(table).to(dtype) for table in (case.f, case.y))
+        self.data = cc.Measurements(f, "magnitude", y, outputs=("low", "band", "high"))
         self.result: cc.Fit
 
     def seconds(self, threads: int = 1) -> float:
         """Of one fit, from the start."""
-        circuit = self.make(self.boards)
+        circuit, big = self.make(self.boards).to(self.dtype), self.boards >= 100_000  # where it compiles unasked
         torch.set_num_threads(threads)
         began = time.perf_counter()
-        self.result = cc.fit(circuit, self.data, history=False, progress=False)
+        self.result = cc.fit(circuit, self.data, history=False, progress=False, compile=None if big else True)
         took = time.perf_counter() - began
         torch.set_num_threads(1)
         return took
 
     def values(self) -> np.ndarray:
         """Resistors `(boards, 4)` of the last fit."""
-        return torch.stack(list(self.result.values.values()), -1).numpy()
+        return torch.stack(list(self.result.values.values()), -1).double().numpy()
 
     def evaluations(self) -> float:
         """At least one a step and the first, over all boards."""
@@ -141,19 +140,21 @@ def faster(times: Times, boards: Mapping[str, int], name: str, than: str) -> lis
 
 def race_stock(given: argparse.Namespace, case: Case, answers: Answers, roof: Roof) -> None:
     """The stock circuit on one and two threads, against everybody."""
-    ours, loop = Ours(stock, case), SciPyLoop(case, given.loop)
+    ours, narrow, loop = Ours(stock, case), Ours(stock, case, torch.float32), SciPyLoop(case, given.loop)
 
     def alone() -> float:
         roof.measure()  # right beside the fit, for the machine may change its pace
         return ours.seconds()
 
     players = {"ohmgrad": alone, "ohmgrad, two threads": lambda: ours.seconds(2), "SciPy": wall(loop)}
-    boards = {"ohmgrad": ours.boards, "ohmgrad, two threads": ours.boards, "SciPy": len(loop.y)}
+    players |= {"ohmgrad, float32": narrow.seconds, "ohmgrad, float32, two threads": lambda: narrow.seconds(2)}
+    boards = {name: len(loop.y) if name == "SciPy" else ours.boards for name in players}
     interpreter = jax_interpreter(given.jax_python)
+    narrow.seconds()
     ours.seconds()  # whatever is compiled or read at first use is not of a fit
     if interpreter is None:
         absent("JAX, jaxopt, optimistix", "pip install them, or give --jax-python an interpreter that has them")
-        judge_stock(Times(players, given.rounds), boards, ours, answers, roof)
+        judge_stock(Times(players, given.rounds), boards, (ours, narrow), answers, roof)
         return
     few = min(len(case.y), given.jax_boards)
     asked = {"f": case.f, "y": case.y[:few], "start": np.array(START)}
@@ -166,22 +167,27 @@ def race_stock(given: argparse.Namespace, case: Case, answers: Answers, roof: Ro
             apart, _ = answers.apart(np.array(answer["values"]))
             shown(f"largest relative difference from SciPy's answers, {name}", apart, "")
             players[name] = lambda name=name: jax.ask(name)["seconds"]
-        judge_stock(Times(players, given.rounds), boards, ours, answers, roof)
+        judge_stock(Times(players, given.rounds), boards, (ours, narrow), answers, roof)
 
 
-def judge_stock(times: Times, boards: dict[str, int], ours: Ours, answers: Answers, roof: Roof) -> None:
+def judge_stock(times: Times, boards: dict[str, int], ours: tuple[Ours, Ours], answers: Answers, roof: Roof) -> None:
     """Rates and figures of the stock circuit."""
     for name in times:
         rate = [boards[name] / seconds for seconds in times.seconds[name]]
         shown(f"boards a second: {name}", rate, "/s")
     what = "boards a second over a Python loop of SciPy's lm with Jacobian, "
-    at_least(what + "one thread", faster(times, boards, "ohmgrad", "SciPy"), 300)
-    at_least(what + "two threads", faster(times, boards, "ohmgrad, two threads", "SciPy"), 500)
-    for name in [*times][3:]:
+    for name in ("ohmgrad", "ohmgrad, float32"):
+        precision = "float32" if name.endswith("float32") else "float64"
+        at_least(f"{what}{precision}, one thread", faster(times, boards, name, "SciPy"), 300)
+        at_least(f"{what}{precision}, two threads", faster(times, boards, f"{name}, two threads", "SciPy"), 500)
+    for name in [*times][5:]:
         wanted = 1.5 if name.startswith("JAX by hand") else 10
-        at_least(f"boards a second over {name}", faster(times, boards, "ohmgrad", name), wanted)
-    same_answers("ColorOrgan", ours, answers)
-    below_the_roof(times, boards, ours, roof)
+        own = "ohmgrad, float32" if name.endswith("float32") else "ohmgrad"
+        at_least(f"boards a second over {name}", faster(times, boards, own, name), wanted)
+    wide, narrow = ours
+    same_answers("ColorOrgan", wide, answers)
+    same_answers("ColorOrgan in float32", narrow, answers)
+    below_the_roof(times, boards, wide, roof)
 
 
 def below_the_roof(times: Times, boards: dict[str, int], ours: Ours, roof: Roof) -> None:
@@ -219,7 +225,7 @@ def race_generic(given: argparse.Namespace, case: Case, answers: Answers, wanted
             continue
         ours = Ours(make, case)
         ours.seconds()
-        times = Times({"ohmgrad": ours.seconds, "SciPy": wall(loop)}, given.rounds)
+        times = Times({"ohmgrad": ours.seconds, "SciPy": wall(loop)}, min(given.rounds, 3))
         boards = {"ohmgrad": ours.boards, "SciPy": len(loop.y)}
         said = f"{title}: {name}"
         shown(f"boards a second: {said}", [ours.boards / seconds for seconds in times.seconds["ohmgrad"]], "/s")

@@ -9,7 +9,7 @@
 enum { RUNNING, NOT_FINITE, GRADIENT, LOSS, DECREASE, STEP, STEPS };
 enum { SINGLE_STEPS = 40 };
 enum { FEW = 48, LEAST = 3 * FEW };
-static const double SINGLE_DECREASE = 1e-9, SINGLE_NOISE = 1e-6, FEW_DECREASE = 1e-3, ROUNDING = 1e-12,
+static const double SINGLE_DECREASE = 1e-11, SINGLE_NOISE = 1e-6, FEW_DECREASE = 1e-3, ROUNDING = 1e-12, WIDE_DECREASE = 1e-12,
                     LARGEST_LOG_STEP = 4.0, TINY_DAMPING = 1e-12;
 
 struct call {
@@ -206,7 +206,8 @@ static int ended(const struct call *c, const struct quadratic *q, const struct a
     if (!isfinite(q->loss) || !isfinite(aim->slope)) return NOT_FINITE;
     if (aim->slope <= c->gradient_stop) return GRADIENT;
     if (q->loss <= c->loss_stop) return LOSS;
-    if (q->loss == 0 || aim->expected <= c->decrease_stop * fabs(q->loss)) return DECREASE;
+    double wanted = c->t_single && c->single ? WIDE_DECREASE : c->decrease_stop;
+    if (q->loss == 0 || aim->expected <= wanted * fabs(q->loss)) return DECREASE;
     if (aim->move <= c->step_stop) return STEP;
     return taken >= c->steps ? STEPS : RUNNING;
 }
@@ -291,8 +292,8 @@ static int walk_single(const struct board *b, const struct lanes *at, double wan
     return 2;
 }
 
-/* To the neighbourhood of the minimum: on few points, then on all; whether x and q are to be trusted. Targets of single
- * precision tell no more than this, if the walk came to its end.
+/* To the neighbourhood of the minimum: on few points, then on all; 1 where x and q are to be trusted, 0 where not. With
+ * targets of single precision this is the answer, and 2 asks for a closer look from here.
  */
 static int approach(const struct board *b, double *x, struct quadratic *q, double *damping, long *taken) {
     double start[P];
@@ -303,7 +304,7 @@ static int approach(const struct board *b, double *x, struct quadratic *q, doubl
         *damping = b->call->damping;
     }
     arrived = walk_single(b, &b->all, SINGLE_DECREASE, x, q, damping, taken);
-    if (!arrived || b->call->t_single) return arrived == 1;
+    if (!arrived || b->call->t_single) return arrived;
     double seen = q->loss;
     look(b, x, q);
     return fabs(q->loss - seen) <= 1e-3 * fabs(seen) + 1e-9;
@@ -325,15 +326,15 @@ static void fit_board(const struct board *b) {
     struct quadratic q;
     long taken = 0;
     memcpy(start, x, sizeof start);
-    int arrived = c->single && approach(b, x, &q, &damping, &taken);
-    if (!arrived) {
+    int arrived = c->single ? approach(b, x, &q, &damping, &taken) : 0;
+    if (arrived != 1) {
         widen(b);
-        memcpy(x, start, sizeof start);
+        if (arrived == 0) memcpy(x, start, sizeof start); /* not to be trusted */
         damping = c->damping;
-        taken = 0;
+        taken = arrived ? taken : 0;
         look(b, x, &q);
     }
-    c->reason[b->number] = arrived && c->t_single ? DECREASE : walk(b, x, &q, &damping, &taken);
+    c->reason[b->number] = arrived == 1 && c->t_single ? DECREASE : walk(b, x, &q, &damping, &taken);
     c->loss[b->number] = q.loss;
     c->taken[b->number] = (int)taken;
     if (c->spread) c->spread[b->number] = b->spread;
