@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from circuits.errors import DataError
 
@@ -20,8 +23,24 @@ def replace_file(path: str | os.PathLike[str], content: str | bytes) -> None:
     ...     Path(f"{folder}/note.txt").read_text()
     'kept'
     """
+    with replacing_file(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write bytes to, little by little, that takes the place of the target once all is written.
+
+    Raises:
+        DataError: a place that cannot be written.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing_file(f"{folder}/note.txt") as file:
+    ...         _ = file.write(b"kept")
+    ...     Path(f"{folder}/note.txt").read_text()
+    'kept'
+    """
     path = Path(path)
-    content = content.encode() if isinstance(content, str) else content
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
@@ -30,7 +49,7 @@ def replace_file(path: str | os.PathLike[str], content: str | bytes) -> None:
         ) from error
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)

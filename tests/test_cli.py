@@ -190,7 +190,7 @@ def test_a_bad_fit_is_one_line_and_status_2(case, run, file):
 
 
 BAD_COMMANDS = {
-    "nothing": ([], "no command; expected one of read, fit, simulate, graph, schematic"),
+    "nothing": ([], "no command; expected one of read, fit, fit-many, simulate, graph, schematic"),
     "an unknown command": (["fitt"], "fitt"),
     "no file": (["fit"], "required: FILE"),
     "a missing file": (["fit", "no_such.csv"], "cannot read 'no_such.csv'"),

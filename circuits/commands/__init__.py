@@ -13,6 +13,7 @@ from types import ModuleType
 COMMANDS = {
     "read": "reading",
     "fit": "fitting",
+    "fit-many": "fitting_many",
     "simulate": "simulating",
     "graph": "graphing",
     "schematic": "schematic_drawing",

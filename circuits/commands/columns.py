@@ -36,12 +36,19 @@ def measurements_of(options: argparse.Namespace, path: str) -> Measurements:
     """What a file holds, its columns understood as it was said."""
     from circuits.data import read
 
-    columns, units = assignments(options.column, "--column"), _units(options.unit)
+    columns, units = assignments(options.column, "--column"), units_of(options.unit)
     return read(path, options.quantity, columns=columns, units=units)
 
 
-def _units(texts: list[str]) -> dict[str, str]:
-    """`["theta=rad"]` by column, whose name may hold an equals sign itself."""
+def units_of(texts: list[str]) -> dict[str, str]:
+    """`["theta=rad"]` by column, whose name may hold an equals sign itself.
+
+    Raises:
+        OptionError: no name or no unit, or a name twice.
+
+    >>> units_of(["theta=rad"])
+    {'theta': 'rad'}
+    """
     units: dict[str, str] = {}
     for text in texts:
         name, _, unit = (part.strip() for part in text.rpartition("="))

@@ -16,6 +16,7 @@ _EXAMPLES = """examples:
   circuits fit sweep.csv --circuit low-pass --fix C=100n --start R=4k7 --quantity decibels
   circuits fit bench.csv --netlist organ.cir --learn 'R*' --output 'V(low)/V(in)'
   circuits fit bench.csv --stock drawer.csv --pairs
+  circuits fit-many bench/ --into boards.csv --circuit low-pass --fix C=100n
   circuits yield color-organ low.R=200 --tolerance R=5% --tolerance C=10% --tones wanted.csv
   circuits diagnose board.csv --circuit color-organ --nominal low.R=200 band.R_low=39
   circuits tune color-organ --log hour.log --tone tone.wav

@@ -17,24 +17,25 @@ class Bar:
     Args:
         wanted: True always, False never, None where somebody can see it.
         total: steps after which the fit ends at the latest, if that is known.
+        unit: what is counted.
     """
 
-    def __init__(self, wanted: bool | None, total: int | None):
+    def __init__(self, wanted: bool | None, total: int | None, unit: str = "steps"):
         self.wanted = _somebody_looks() if wanted is None else wanted
-        self.total = total
+        self.total, self.unit = total, unit
         self.started = time.perf_counter()
         self.bar = None
 
-    def show(self, step: int, loss: Tensor) -> None:
+    def show(self, step: int, loss: Tensor | None = None) -> None:
         """Note that a step was made."""
         if not self.wanted or time.perf_counter() - self.started < PATIENCE:
             return
         if self.bar is None:
             from tqdm.auto import tqdm
 
-            self.bar = tqdm(total=self.total, unit=" steps", leave=False, mininterval=0.2)
+            self.bar = tqdm(total=self.total, unit=f" {self.unit}", leave=False, mininterval=0.2)
         self.bar.n = step
-        if step % 50 == 0:
+        if loss is not None and step % 50 == 0:
             self.bar.set_postfix_str(f"loss {float(loss.mean()):.4g}", refresh=False)
         self.bar.update(0)
 
