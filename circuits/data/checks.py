@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cmath
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,8 +29,8 @@ def frequencies(f: Any, device: torch.device) -> Tensor:
         raise ShapeError("one frequency without a list; expected shape (n,): write [1000.0]")
     if f.numel() == 0:
         raise DataError("no frequency at all; expected at least one point")
-    good = torch.isfinite(f) & (f > 0)
-    if not bool(good.all()):
+    if not _all_positive(f):
+        good = torch.isfinite(f) & (f > 0)
         where = int((~good.reshape(-1, f.shape[-1]).all(0)).nonzero()[0])
         bad = float(f[~good].reshape(-1)[0])
         raise FrequencyError(f"frequency {bad:g} Hz at point {where}; expected positive finite hertz: drop that point")
@@ -40,10 +42,8 @@ def values(values: Any, quantity: str) -> Tensor:
     values = _tensor(values, "values", complex_too=quantity == "response")
     if quantity == "response" and not values.is_complex():
         values = torch.complex(values, torch.zeros_like(values))
-    if bool(values.isinf().any()):
-        raise DataError(f"an infinite {quantity}; expected finite values, or NaN where one is missing")
-    if bool(values.isnan().all()):
-        raise DataError(f"no {quantity} is present: every value is missing; expected at least one")
+    if not _all_finite(values):
+        _check_missing(values, quantity)
     if quantity == "led":
         odd = ~(values.isnan() | (values == 0) | (values == 1))
         if bool(odd.any()):
@@ -62,9 +62,10 @@ def uncertainty(sigma: Any, values: Tensor, quantity: str) -> Tensor:
         raise ShapeError(
             f"sigma has shape {tuple(sigma.shape)}, values {tuple(values.shape)}; give one, or one for each value"
         ) from None
-    bad = ~values.isnan() & ~(torch.isfinite(spread) & (spread > 0))
-    if bool(bad.any()):
-        raise DataError(f"sigma {float(spread[bad][0]):g}; expected a positive finite one for every value, or None")
+    if not _all_positive(sigma):
+        bad = ~values.isnan() & ~(torch.isfinite(spread) & (spread > 0))
+        if bool(bad.any()):
+            raise DataError(f"sigma {float(spread[bad][0]):g}; expected a positive finite one for every value, or None")
     return sigma
 
 
@@ -101,6 +102,27 @@ def shapes(f: Tensor, values: Tensor, outputs: tuple[str, ...]) -> None:
             f"frequencies of batch {tuple(f.shape[:-1])}, values of batch {tuple(batch)}; "
             "expected the same, or frequencies (n,) for all"
         )
+
+
+def _all_positive(numbers: Tensor) -> bool:
+    """Whether there are numbers and all of them are positive and finite; in one pass, NaN being neither."""
+    if not numbers.numel():
+        return False
+    low, high = torch.aminmax(numbers)
+    return low.item() > 0 and high.item() < math.inf
+
+
+def _all_finite(values: Tensor) -> bool:
+    """True if there are values and all of them are finite, told by their sum; one that overflows tells nothing."""
+    return values.numel() > 0 and cmath.isfinite(values.sum().item())
+
+
+def _check_missing(values: Tensor, quantity: str) -> None:
+    """No infinity, and one value at least that is not missing."""
+    if bool(values.isinf().any()):
+        raise DataError(f"an infinite {quantity}; expected finite values, or NaN where one is missing")
+    if bool(values.isnan().all()):
+        raise DataError(f"no {quantity} is present: every value is missing; expected at least one")
 
 
 def _tensor(data: Any, what: str, complex_too: bool) -> Tensor:

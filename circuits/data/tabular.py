@@ -70,7 +70,7 @@ def delimiter_of(sample: list[str]) -> str | None:
     sample = sample[:_SAMPLE]
 
     def rows(delimiter: str | None) -> int:
-        return sum(_is_row(text.split(line, delimiter)) for line in sample)
+        return sum(is_row(text.split(line, delimiter)) for line in sample)
 
     def splits(delimiter: str | None) -> int:
         return sum(len(text.split(line, delimiter)) > 1 for line in sample)
@@ -83,8 +83,12 @@ def _is_number(cell: str) -> bool:
     return text.number(cell) is not None or text.number(cell, decimal_comma=True) is not None
 
 
-def _is_row(cells: list[str]) -> bool:
-    """Two cells or more, a number among them, and nothing but numbers, labels and blanks."""
+def is_row(cells: list[str]) -> bool:
+    """Two cells or more, a number among them, and nothing but numbers, labels and blanks.
+
+    >>> is_row(["100", "on", ""]), is_row(["100", "Ana"])
+    (True, False)
+    """
     known = all(_is_number(cell) or labels.state(cell) is not None for cell in cells)
     return len(cells) > 1 and known and any(_is_number(cell) for cell in cells)
 
@@ -92,7 +96,7 @@ def _is_row(cells: list[str]) -> bool:
 def _header(found: list[Line], delimiter: str | None, frequency: str | None = None) -> tuple[int, list[str]]:
     """Index and names of the header: a plain line that names a frequency, else the last comment that does."""
     first = next(
-        (i for i, line in enumerate(found) if not line.mark and _is_row(text.split(line.text, delimiter))),
+        (i for i, line in enumerate(found) if not line.mark and is_row(text.split(line.text, delimiter))),
         None,
     )
     width = len(text.split(found[first].text, delimiter)) if first is not None else None
