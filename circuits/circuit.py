@@ -6,6 +6,7 @@ import math
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from circuits.component import Component, Placed, Value, broadcast_shape, broadcast_shapes, make_parameters
 from circuits.errors import FrequencyError, UnknownName
+
+_SPELLED_OUT = ContextVar("spelled out", default=False)
 
 QUANTITIES = ("response", "magnitude", "decibels", "phase", "group_delay", "led")
 Slopes = Mapping[str, Tensor]
@@ -273,6 +276,26 @@ class Circuit(nn.Module):
             f"{name}={_shown(self._parameters[name], component.unit, format)}"
             for name, component in self.components.items()
         )
+
+
+@contextmanager
+def spelled_out() -> Iterator[None]:
+    """Let circuits that compute by a program of their own do so by torch's operations, for who wants to follow them."""
+    before = _SPELLED_OUT.set(True)
+    try:
+        yield
+    finally:
+        _SPELLED_OUT.reset(before)
+
+
+def is_spelled_out() -> bool:
+    """Whether every operation is to be one of torch's.
+
+    >>> with spelled_out():
+    ...     is_spelled_out()
+    True
+    """
+    return _SPELLED_OUT.get()
 
 
 def point_is_a_board(circuit: Circuit, f: Tensor, quantity: str, names: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -58,6 +58,7 @@ class Written:
         sums = formula.sums()
         wanted = [number for one in sums for number in (one.rest, one.factor)]
         self._needed = graph.reachable(wanted)
+        self.size = len(self._needed)
         self.text = _program(formula, self._look(sums))
 
     # numbers

@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from circuits.circuit import spelled_out
 from circuits.fitting.many.derivatives import Slopes
 from circuits.fitting.many.expressions import BOARD, POINT, Graph
 from circuits.fitting.many.products import Products
@@ -116,7 +117,7 @@ def _predicted(problem: Problem, graph: Graph) -> tuple[list[Parts], list[Parts]
     values = values if len(values) == 1 else values[:1]
     tensors = [one.clone() for one in _tensors(model, values)]
     tracer = Tracer(graph)
-    with torch.no_grad(), tracer, model.learnable.holding(tensors):
+    with torch.no_grad(), tracer, model.learnable.holding(tensors), spelled_out():
         for j, tensor in enumerate(tensors):
             tracer.give(tensor, [graph.input(f"v{j}", BOARD)])
         tracer.give(f, [graph.input("f", POINT)])

@@ -19,6 +19,8 @@ OPTIONS = (("-DOHMGRAD_MVEC", "-lmvec", "-lm"), ("-lm",))
 """With the C library's vectors of logarithms where there are any."""
 REASONS = ("running", "not finite", "gradient", "loss", "decrease", "step", "steps")
 """Names of the reasons that solver.c gives."""
+MOST_LINES = 4000
+"""Numbers of a formula above which a compiler takes too long over it."""
 INTEGERS = "points boards single threads shared_f shared_t shared_w shared_count steps"
 NUMBERS = "damping gradient_stop loss_stop decrease_stop step_stop"
 ARRAYS = (
@@ -93,13 +95,16 @@ def kernel_of(formula: Formula, *, may_compile: bool) -> Kernel | None:
     if is_switched_off():
         return None
     written = Written(formula)
+    if written.size > MOST_LINES:
+        return None
     known = _libraries.get(written.text)
     if known is None or (isinstance(known, BuildError) and may_compile and "not been compiled" in str(known)):
         known = _libraries[written.text] = _library(written.text, may_compile)
     if isinstance(known, BuildError):
         return None
     constants = np.array([*written.constants, 0.0])
-    return Kernel(formula, known, constants, constants.astype(np.float32))
+    with np.errstate(over="ignore"):  # what is beyond single precision ends its walk, and double precision goes on
+        return Kernel(formula, known, constants, constants.astype(np.float32))
 
 
 def _library(text: str, may_compile: bool) -> ctypes.CDLL | BuildError:

@@ -11,12 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from circuits.circuit import is_spelled_out
 from circuits.netlist.solver.engine import ENGINES, Engine
 from circuits.netlist.solver.solution import Response
+from circuits.netlist.solver.spelled import spelled_response
 
 
 def respond(engine: Engine, q: Tensor, f: Tensor, z: Tensor) -> Tensor:
-    """`Response`, or while a graph is compiled the operation below."""
+    """`Response`, or while a graph is compiled the operation below, or the steps themselves for who listens to them."""
+    if is_spelled_out():
+        return spelled_response(engine.plan, q, f, z)
     if torch.compiler.is_compiling():
         return response(engine.number, q, f, z)
     return Response.apply(engine, q, f, z)

@@ -59,6 +59,27 @@ class Ladder(cc.Circuit):
         return 1 / ((first @ second)[..., 0, 0] + none)
 
 
+NETLIST = """a filter that loads itself
+V1 in 0 AC 1
+R1 in mid 300
+C1 mid 0 1u
+L1 mid far 10m
+R2 far out 100
+E1 buffered 0 out 0 2
+R3 buffered end 1k
+C2 end 0 10n
+R4 out 0 1k
+.end"""
+
+
+def netlist(**values: torch.Tensor) -> cc.Circuit:
+    circuit = cc.read_netlist(NETLIST, output="V(end)", learn=[*values], batch=COUNT)
+    with torch.no_grad():
+        for name, value in values.items():
+            circuit.get_parameter(name).copy_(value)
+    return circuit
+
+
 CIRCUITS = {
     "low-pass": (lambda: cc.LowPass(boards(500.0)), lambda: cc.LowPass(spread(50.0, 5e3, 1))),
     "high-pass": (lambda: cc.HighPass(boards(500.0)), lambda: cc.HighPass(spread(50.0, 5e3, 2))),
@@ -82,6 +103,10 @@ CIRCUITS = {
             {"R1": spread(100.0, 900.0, 5), "R2": spread(20.0, 60.0, 6), "R3": spread(200.0, 900.0, 7)}
             | {"R4": spread(20.0, 90.0, 8)}
         ),
+    ),
+    "netlist": (
+        lambda: netlist(R1=boards(300.0), R2=boards(100.0), C2=boards(1e-8)),
+        lambda: netlist(R1=spread(200.0, 500.0, 9), R2=spread(60.0, 200.0, 10), C2=spread(5e-9, 3e-8, 11)),
     ),
     "ladder": (
         lambda: Ladder({"R1": boards(300.0), "C1": boards(2e-6), "R2": boards(3e3)}),
