@@ -29,6 +29,8 @@ FLAGS = (
 )
 OWN_PROCESSOR = (("-march=native",), ("-mcpu=native",), ())
 """Ways to ask for the processor at hand, tried in turn."""
+MOST_KEPT = 200
+"""Libraries that the cache holds; those that have not been used for longest go."""
 PATIENCE = 120.0
 """Seconds after which a compiler is given up."""
 
@@ -118,6 +120,7 @@ def _cached(folder: Path, name: str) -> ctypes.CDLL | None:
     for path in sorted(folder.glob(f"{name}-*.so")):
         if path.stem == f"{name}-{_digest(path)}":
             try:
+                os.utime(path)  # it is of use
                 return ctypes.CDLL(str(path))
             except OSError:
                 pass
@@ -134,9 +137,20 @@ def _compile(source: Path, compiler: Sequence[str], folder: Path, name: str, opt
         os.chmod(temporary, 0o700)
         path = folder / f"{name}-{_digest(Path(temporary))}.so"
         os.replace(temporary, path)
+        _forget_old(folder)
     finally:
         Path(temporary).unlink(missing_ok=True)
     return path
+
+
+def _forget_old(folder: Path) -> None:
+    """Take away what has not been used for longest; a process that has it loaded keeps it."""
+    try:
+        paths = sorted(folder.glob("kernel-*.so"), key=lambda path: path.stat().st_mtime)
+        for path in paths[:-MOST_KEPT]:
+            path.unlink(missing_ok=True)
+    except OSError:  # another process does the same
+        pass
 
 
 def _run_compiler(source: Path, compiler: Sequence[str], target: str, options: Options) -> None:

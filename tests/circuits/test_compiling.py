@@ -223,6 +223,22 @@ def test_several_processes_build_at_once(source: Path, cache: Path):
 WHY = "from circuits.netlist.solver import native; print(native.available(), native.why_not())"
 
 
+@needs_compiler
+def test_the_cache_forgets_what_is_not_used(source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(compiling, "MOST_KEPT", 3)
+    load_library(source)
+    first = next(cache.glob("kernel-*.so"))
+    for age in range(4):
+        (cache / f"kernel-old{age}-0.so").write_bytes(b"")
+        os.utime(cache / f"kernel-old{age}-0.so", (1e9 + age, 1e9 + age))
+    os.utime(first, (1e8, 1e8))  # the oldest, but it is asked for once more
+    load_library(source)
+    source.write_text(SMALL % 8, "utf-8")
+    load_library(source)
+    left = {path.name for path in cache.glob("kernel-*.so")}
+    assert len(left) == 3 and first.name in left and "kernel-old3-0.so" in left
+
+
 def test_it_can_be_switched_off(cache: Path):
     out, err = python(WHY, OHMGRAD_NATIVE="0").communicate(timeout=120)
     assert (out.decode().strip(), err.decode()) == ("False OHMGRAD_NATIVE=0 switches it off", "")
