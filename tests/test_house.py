@@ -229,7 +229,18 @@ def test_importing_the_rooms_of_a_fit_loads_nothing_to_draw_with():
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("fit",), ("read",), ("simulate",), ("graph",), ("schematic",), ("yield",), ("tune",), ("diagnose",), ("fit-many",)],
+    [
+        (),
+        ("fit",),
+        ("read",),
+        ("simulate",),
+        ("graph",),
+        ("schematic",),
+        ("yield",),
+        ("tune",),
+        ("diagnose",),
+        ("fit-many",),
+    ],
     ids=" ".join,
 )
 def test_help_answers_without_torch(arguments: tuple[str, ...]):

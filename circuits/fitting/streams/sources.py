@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from circuits.data import Measurements, read
+from circuits.data.alike import Alike
 from circuits.errors import DataError, OptionError
 
 Given = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 T = TypeVar("T")
+
+KINDS = 4
+"""How many kinds of files are remembered, so that others of the kind are read at once."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Source(Protocol):
 class Files:
     """A file for each board.
 
+    It is read in one way: files that are like one that was read before have their numbers read and nothing else.
+
     Args:
         paths: the files in order.
         names: what the table calls them.
@@ -75,6 +81,7 @@ class Files:
 
     def __init__(self, paths: Sequence[str], names: Sequence[str]):
         self.paths, self.names = paths, names
+        self.known: list[Alike] = []
 
     @property
     def many(self) -> int:
@@ -92,11 +99,23 @@ class Files:
         return zip(self.names, self.paths, strict=True)
 
     def read(self, piece: Any, reading: Reading) -> Measurements:
-        data = read(piece, reading.quantity, columns=reading.columns, units=reading.units)
+        data = self._read(piece, reading)
         try:
             return reading.kept(data)
         except (DataError, LookupError) as error:
             raise DataError(f"{piece}: {error}") from None
+
+    def _read(self, path: str, reading: Reading) -> Measurements:
+        """What a file holds: its numbers alone where its like has been understood before."""
+        for alike in self.known:
+            data = alike.read(path)
+            if data is not None:
+                return data
+        quantity, columns, units = reading.quantity, reading.columns, reading.units
+        data = read(path, quantity, columns=columns, units=units)
+        if len(self.known) < KINDS:
+            self.known.append(Alike.of(path, quantity, columns=columns, units=units))
+        return data
 
 
 def chunked(things: Iterator[T], size: int) -> Iterator[list[T]]:
