@@ -24,8 +24,9 @@ class Alike:
 
     A file is read when its bytes above the first row are those of the first file, and below are rows of plain decimal
     numbers by rising frequency: a value for every column, labels of LEDs as 0 and 1. Frequencies in hertz, ratios,
-    decibels, degrees and LEDs are read this way, with uncertainties; what has to be converted first is not. For
-    everything else there is None: ask `circuits.read`, which reads it or says what is wrong.
+    decibels, degrees, real and imaginary parts and LEDs are read this way, with uncertainties; what has to be
+    converted first is not. For everything else there is None: ask `circuits.read`, which reads it or says what is
+    wrong.
 
     Args:
         template: how to read; None when the first file is one for the full reader, as are all others then.
@@ -80,16 +81,21 @@ class Alike:
     def read_columns(self, path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
         """Frequencies `(n,)` in hertz, values and uncertainties `(n,)` or `(k, n)` for k outputs, or None.
 
-        They are what `read` puts into a `Measurements`, as arrays of float64; no uncertainties where there are none.
+        They are what `read` puts into a `Measurements`, as arrays of float64, or complex128 for responses; no
+        uncertainties where there are none.
         """
         template = self.template
         table = None if template is None else template.rows.read(path)
         if template is None or table is None:
             return None
-        k = len(template.outputs)
-        if not k:
-            return table[0], table[1], table[2] if template.has_sigma else None
-        return table[0], table[1 : 1 + k], table[1 + k : 1 + 2 * k] if template.has_sigma else None
+        k = max(len(template.outputs), 1)
+        values, rest = table[1 : 1 + k], table[1 + k :]
+        if template.quantity == "response":
+            values, rest = _complex(values, rest[:k]), rest[k:]
+        sigma = rest[:k] if template.has_sigma else None
+        if template.outputs:
+            return table[0], values, sigma
+        return table[0], values[0], None if sigma is None else sigma[0]
 
     def read_arrays(self, path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray] | None:
         r"""Frequencies `(n,)` in hertz and values `(n,)` or `(k, n)`, or None: `read_columns` without uncertainties.
@@ -104,6 +110,12 @@ class Alike:
         """
         found = self.read_columns(path)
         return None if found is None else found[:2]
+
+
+def _complex(real: np.ndarray, imag: np.ndarray) -> np.ndarray:
+    values = np.empty(real.shape, complex)
+    values.real, values.imag = real, imag
+    return values
 
 
 def _as_saved(read: Measurements) -> str:

@@ -24,7 +24,7 @@ from circuits.data.readers import binary, saved, table
 from circuits.data.rows import ANY, LABEL, OVER_MINUS_ONE, POSITIVE, RISING, Rows
 from circuits.errors import OhmgradError
 
-_LEVELS = ("magnitude", "decibels", "phase")
+_LEVELS = ("magnitude", "decibels", "phase", "real", "imag")
 _SEPARATORS = {f"{name}-separated": mark for mark, name in tabular.LAYOUTS.items() if mark is not None}
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _MOST_LINES = 100  # above the first row; the delimiter is told from the first 200 lines
@@ -36,7 +36,8 @@ class Template:
     """How files with one header are read: their rows, what these are, and what is said of them.
 
     Args:
-        rows: reads the numbers: frequency, a row for each output, then as many of uncertainties if there are any.
+        rows: reads the numbers: frequency, a row for each output (for responses first the real parts, then the
+            imaginary ones), then as many as outputs of uncertainties if there are any.
         quantity: as in `Measurements`, and so `outputs`.
         has_sigma: whether there are uncertainties.
         meta: pickled, so that no two measurements share a list.
@@ -128,15 +129,16 @@ def _lights_alone(others: list[Meaning]) -> bool:
 
 
 def _is_settled(others: list[Meaning]) -> bool:
-    """Levels and phases whose names say what they are, all in our units.
+    """Levels, phases and parts whose names say what they are, all in our units.
 
-    Voltages are divided by one another, parts make a complex number, attenuation is turned round where it is positive,
-    a phase without a unit raises a doubt where it is small: all of that is left to the full reader.
+    Voltages are divided by one another, uncertainties of parts are joined, attenuation is turned round where it is
+    positive, a phase without a unit raises a doubt where it is small: all of that is left to the full reader.
     """
     values = [one for one in others if not one.is_sigma]
     levels = [one for one in values if one.role in _LEVELS]
     doubtful = any(
-        one.role in ("vin", "vout", "real", "imag")
+        one.role in ("vin", "vout")
+        or (one.role in ("real", "imag") and len(values) < len(others))
         or (one.role == "phase" and one.unit is None)
         or (one.role == "decibels" and re.search("attenuation|loss", one.name.lower()))
         for one in values
@@ -173,9 +175,10 @@ def _read_probe(
 
 def _order(read: Measurements, probe: np.ndarray) -> list[int] | None:
     """Positions of the columns that became frequency, values and uncertainties; None where one was changed."""
-    if read.values.is_complex() or (read.sigma is not None and read.sigma.shape != read.values.shape):
+    if read.sigma is not None and read.sigma.shape != read.values.shape:
         return None
-    parts = [read.f, read.values] + ([] if read.sigma is None else [read.sigma])
+    values = [read.values.real, read.values.imag] if read.values.is_complex() else [read.values]
+    parts = [read.f, *values] + ([] if read.sigma is None else [read.sigma])
     series = torch.cat([part.reshape(-1, len(read)) for part in parts]).numpy()
     if series.shape[1] != len(probe):
         return None
@@ -186,7 +189,7 @@ def _order(read: Measurements, probe: np.ndarray) -> list[int] | None:
 
 def _filled(form: _Form, read: Measurements, order: list[int], as_saved: bool, max_bytes: int) -> Template:
     """The template, with the rules that keep the full reader to the same understanding."""
-    sigma_from = 1 + max(len(read.outputs), 1)
+    sigma_from = 1 + max(len(read.outputs), 1) * (2 if read.values.is_complex() else 1)
     rule = [ANY] * form.width
     for at, one in enumerate(form.known):
         rule[at] = POSITIVE if one.is_sigma else OVER_MINUS_ONE if one.role == "magnitude" and not one.unit else ANY

@@ -75,7 +75,7 @@ def test_words_for_lights_are_left_to_the_full_reader(way):
         Alike.of(EXAMPLES / "drawer.csv")
 
 
-@pytest.mark.parametrize("quantity", ["magnitude", "decibels", "phase", "led"])
+@pytest.mark.parametrize("quantity", ["magnitude", "decibels", "phase", "led", "response"])
 @pytest.mark.parametrize("outputs", [(), ("low", "high", "Ωout")], ids=["one", "three"])
 @pytest.mark.parametrize("has_sigma", [False, True])
 def test_files_that_we_wrote_are_read_back(quantity, outputs, has_sigma, tmp_path, way):
@@ -84,16 +84,17 @@ def test_files_that_we_wrote_are_read_back(quantity, outputs, has_sigma, tmp_pat
     paths = [tmp_path / f"board {i}.csv" for i in range(4)]
     for path in paths:
         f = torch.rand(30, generator=draw, dtype=torch.float64).sort().values * 1e5
-        values = torch.randn(shape, generator=draw, dtype=torch.float64)
+        kind = torch.complex128 if quantity == "response" else torch.float64
+        values = torch.randn(shape, generator=draw, dtype=kind)
         sigma = torch.rand(shape, generator=draw, dtype=torch.float64) if has_sigma and quantity != "led" else None
         meta = {"who": "Ana", "list": [1, {"a": None}], "file": "not this"}
-        Measurements(f, quantity, (values > 0).double() if quantity == "led" else values, sigma, outputs, meta).to_csv(
-            path
-        )
+        values = (values > 0).double() if quantity == "led" else values
+        Measurements(f, quantity, values, sigma, outputs, meta).to_csv(path)
     alike = Alike.of(paths[0])
     assert all(assert_alike_or_none(alike, path) for path in paths)
     f, values = alike.read_arrays(paths[1])
-    assert f.shape == (30,) and values.shape == shape and f.dtype == values.dtype == np.float64
+    assert f.shape == (30,) and values.shape == shape
+    assert (f.dtype, values.dtype) == (np.float64, np.complex128 if quantity == "response" else np.float64)
 
 
 def test_columns_with_equal_numbers_are_not_taken_for_one_another(tmp_path, way, write):
@@ -112,6 +113,8 @@ SETTLED = [
     "a line before\n\nfreq,low_gain,high_gain,low_gain_sigma,±",
     "freq,led 1,led 2",
     "# f, gain",
+    "f,re,im",
+    "f,low_im,low_re,high_re,notes,high_im",
 ]
 
 
@@ -134,7 +137,7 @@ UNSETTLED = {
     "per cent": "f,gain (%)",
     "volts": "f,vin,vout",
     "one voltage": "f,vout (V)",
-    "complex": "f,re,im",
+    "uncertain parts": "f,re,im,sigma",
     "polar": "f,magnitude,phase_deg",
     "phase without a unit": "f,phase",
     "attenuation": "f,attenuation (dB)",
@@ -154,6 +157,15 @@ def test_a_header_that_leaves_something_to_the_numbers_is_for_the_full_reader(ca
     path = write("\n".join([header, *lines]))
     assert Alike.of(path).template is None
     assert Alike.of(path).read(path) is None and Alike.of(path).read_arrays(path) is None
+
+
+def test_what_is_not_used_is_checked_all_the_same(write, way):
+    header, row = "f,gain,phase_deg,phase_deg_sigma\n", "1,0.5,-30,1\n"
+    alike = Alike.of(write(header + row), "magnitude")
+    assert assert_alike_or_none(alike, write(header + row), quantity="magnitude")
+    assert alike.read(write(header + "1,0.5,-30,0\n")) is None  # the full reader refuses an uncertainty of zero
+    path = write("f,gain,phase_deg,phase sigma (%)\n" + row)
+    assert Alike.of(path, "magnitude").template is None  # it is zero where the phase is
 
 
 def test_another_quantity_or_a_role_by_hand(write, way):
