@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +76,9 @@ class Alike:
         meta = {"file": Path(path).name, **pickle.loads(template.meta)}  # our own bytes, never a file's
         said = f"{found[0].size} {template.said}"
         read = Measurements(f, template.quantity, values, sigma, template.outputs, meta, said)  # type: ignore[arg-type]
-        return read if not template.as_saved else replace(read, understood=_as_saved(read))
+        if template.as_saved:  # nobody else has it yet, and another one would be checked anew
+            object.__setattr__(read, "understood", _as_saved(read))
+        return read
 
     def read_columns(self, path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
         """Frequencies `(n,)` in hertz, values and uncertainties `(n,)` or `(k, n)` for k outputs, or None.
