@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("circuits", "losses")
 FILES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-HEAVY = ("matplotlib", "ipywidgets", "IPython", "PIL", "schemdraw", "graphviz", "torchviz", "scipy")
+HEAVY = ("matplotlib", "ipywidgets", "IPython", "PIL", "schemdraw", "graphviz", "torchviz", "scipy", "pyarrow")
 LIGHT = f"import sys; sys.exit(' '.join(name for name in {HEAVY!r} if name in sys.modules))"
 
 FOUNDATION = {"circuits.errors", "circuits.notation", "circuits.files", "circuits.compiling"}
@@ -49,6 +49,9 @@ ROOMS: dict[str, set[str]] = {
     # fitting chooses a default loss and knows circuits from other modules
     "circuits.fitting": {"torch", "numpy", "scipy", "tqdm", "tabulate", "losses", "circuits.data"}
     | {"circuits.circuit", "circuits.component", "circuits.catalogue"}
+    | FOUNDATION,
+    "circuits.fitting.streams": {"torch", "numpy", "losses", "pyarrow", "circuits.data", "circuits.fitting"}
+    | {"circuits.circuit"}
     | FOUNDATION,
     "circuits.lab": FIT | {"tabulate"},
     "circuits.views": FIT | PICTURES | {"circuits.lab"},

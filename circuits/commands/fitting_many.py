@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from circuits.commands import DONE, INTERRUPTED, NOT_EXPLAINED
@@ -28,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="a folder with a file for each board, the files, or one table of all boards with a column that names them",
     )
-    add("--into", metavar="FILE", required=True, help="the table to write, a row a board (CSV)")
+    add("--into", metavar="FILE", required=True, help="the table to write, a row a board: CSV, or .parquet")
     add("--board", metavar="NAME", default="board", help="the column of a table that names the board; board")
     add("--circuit", metavar="NAME", help=f"one of {', '.join(CIRCUITS)}; outputs low, band, high are a color organ")
     add("--netlist", metavar="FILE", help="the circuit of a SPICE netlist instead; its values are where the fits start")
@@ -72,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
     columns, units = assignments(options.column, "--column"), units_of(options.unit)
     given = options.source[0] if len(options.source) == 1 else options.source
     into = checked_place(options.into)
-    name, first = _first_board(source_of(given, options.board, into), Reading(options.quantity, columns, units))
+    with closing(source_of(given, options.board, into)) as source:
+        name, first = _first_board(source, Reading(options.quantity, columns, units))
     circuit, data = circuit_to_fit(options, first)
     print(f"{name}: {first.understood or first.describe()}")
     print(f"start: {written(circuit, [n for n, p in circuit.named_parameters() if p.requires_grad])}")

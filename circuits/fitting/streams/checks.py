@@ -17,6 +17,7 @@ from circuits.fitting.fitter import as_method
 from circuits.fitting.setup import make_problem
 from circuits.fitting.starts import start_table
 from circuits.fitting.stopping import check_stop
+from circuits.fitting.streams import parquet
 from circuits.fitting.streams.batches import Task
 from circuits.fitting.streams.sources import Reading
 
@@ -26,6 +27,8 @@ def checked_place(into: str | os.PathLike[str]) -> Path:
     path = Path(into)
     if path.is_dir():
         raise DataError(f"cannot write {path}: it is a folder; give the name of a file, such as {path}/boards.csv")
+    if parquet.is_parquet(path):
+        parquet.check_installed()
     if not path.parent.is_dir():
         raise DataError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     return path

@@ -14,7 +14,7 @@ from typing import Any
 from circuits.errors import OptionError
 from circuits.files import replacing_file
 from circuits.fitting.distributed.group import place
-from circuits.fitting.streams import rows
+from circuits.fitting.streams import parquet, rows
 from circuits.fitting.streams.journal import records
 
 
@@ -84,7 +84,8 @@ def write_table(part: Part, into: Path, names: Sequence[str]) -> bool:
     with ExitStack() as stack:
         streams = [stack.enter_context(closing(records(path))) for path in paths]
         with replacing_file(into) as file:
-            _write_csv(file, names, _merged(streams))
+            write = parquet.write if parquet.is_parquet(into) else _write_csv
+            write(file, rows.header(names), _merged(streams))
     for path in paths:
         path.unlink(missing_ok=True)
     return True
@@ -108,7 +109,7 @@ def _write_csv(file: Any, names: Sequence[str], table: Iterator[rows.Row]) -> No
     """Rows as they come; a line break is a line feed on every machine."""
     text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows.header(names))
+    writer.writerow(names)
     writer.writerows(table)
     text.flush()
     text.detach()

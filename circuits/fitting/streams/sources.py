@@ -68,6 +68,10 @@ class Source(Protocol):
         """Read one board."""
         ...
 
+    def close(self) -> None:
+        """Take away whatever was needed to read."""
+        ...
+
 
 class Files:
     """A file for each board.
@@ -104,6 +108,9 @@ class Files:
             return reading.kept(data)
         except (DataError, LookupError) as error:
             raise DataError(f"{piece}: {error}") from None
+
+    def close(self) -> None:
+        pass
 
     def _read(self, path: str, reading: Reading) -> Measurements:
         """What a file holds: its numbers alone where its like has been understood before."""

@@ -68,9 +68,10 @@ def fit_many(
 
     Args:
         source: a folder with a file for each board, a pattern such as "bench/*.csv", a list of paths, or one table of
-            all boards: the columns of a board's file, and one that names the board, whose rows stand together.
+            all boards (CSV or Parquet): the columns of a board's file, and one that names the board, whose rows stand
+            together.
         circuit: one board, where every fit starts; it is left as it is.
-        into: the table (CSV).
+        into: the table: CSV, or Parquet where the name ends in .parquet.
         loss, method, coordinates, stop, starts, bounds, fixed, tied, seed: as for `fit`, the same for every board.
         board: the column of a table that names the board.
         quantity, columns, units: as for `read`.
@@ -123,7 +124,10 @@ class _Run:
     def go(self, progress: bool | None) -> Tally:
         """Do what is not done yet."""
         path = self.part.journals(self.into)[self.part.own]
-        with closing(Journal(path, terms_of(self.source, self.reading, self.task, self.chunk))) as journal:
+        with (
+            closing(self.source),
+            closing(Journal(path, terms_of(self.source, self.reading, self.task, self.chunk))) as journal,
+        ):
             counts, is_ended = _Counts(), False
             for record in records(path):
                 is_ended = "end" in record

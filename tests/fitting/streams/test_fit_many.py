@@ -69,6 +69,24 @@ def test_a_board_that_spoils_its_batch_is_found(tmp_path: Path):
     assert refused[0]["reason"] == " ".join(str(said.value).split())
 
 
+@pytest.mark.parametrize("sigma", [None, 0.02], ids=["no sigma", "sigma"])
+def test_every_board_may_have_a_grid_of_its_own(tmp_path: Path, sigma: float | None):
+    """Short ones are filled up to the longest of their batch, and must not feel it."""
+    folder, alone = tmp_path / "bench", []
+    folder.mkdir()
+    for k, points in enumerate((33, 40, 47, 60, 17)):
+        data = noisy(OHMS[k], k, points)
+        spread = None if sigma is None else torch.linspace(sigma, 2 * sigma, points, dtype=torch.float64)
+        data = cc.Measurements(data.f * (1 + k / 10), "magnitude", data.values, spread)
+        data.to_csv(folder / f"{k}.csv")
+        alone.append(cc.fit(cc.LowPass(R=1000.0), data))
+    cc.fit_many(folder, cc.LowPass(R=1000.0), tmp_path / "all.csv")
+    for row, result in zip(table_of(tmp_path / "all.csv"), alone, strict=True):
+        assert float(row["R"]) == pytest.approx(result.values["R"].item(), rel=1e-9)
+        assert float(row["R_sigma"]) == pytest.approx(result.errors["R"].item(), rel=1e-6)
+        assert float(row["loss"]) == pytest.approx(result.loss, rel=1e-9)
+
+
 def test_verdicts(tmp_path: Path):
     """Data of another circuit, and values of which the data know only the product."""
     folder = tmp_path / "bench"
