@@ -121,7 +121,7 @@ def _fit_group(
     try:
         made = rows.fitted(names, task.fit(stacked(boards)))
         return dict(zip(places, made, strict=True))
-    except (OhmgradError, LossError) as error:
+    except (OhmgradError, LossError, torch.linalg.LinAlgError) as error:
         if len(boards) == 1:
             return {places[0]: rows.refused(names[0], len(task.names), str(error))}
     half = len(boards) // 2

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from circuits.errors import DataError, OptionError
 
@@ -95,19 +95,21 @@ class Journal:
         self.file.close()
 
 
-def records(path: Path) -> Generator[dict[str, Any], None, None]:
-    """The whole lines of a journal below the first, one at a time.
+def records(file: BinaryIO) -> Iterator[dict[str, Any]]:
+    """The whole lines of an open journal below the first, one at a time."""
+    file.seek(0)
+    for at, line in enumerate(file):
+        record = _record(line)
+        if record is None:
+            return
+        if at > 0:
+            yield record
 
-    Raises:
-        FileNotFoundError: it is gone.
-    """
-    with open(path, "rb") as file:
-        for at, line in enumerate(file):
-            record = _record(line)
-            if record is None:
-                return
-            if at > 0:
-                yield record
+
+def terms_in(file: BinaryIO) -> dict[str, str]:
+    """What the first line says that all parts must have alike."""
+    file.seek(0)
+    return (_record(file.readline()) or {}).get("terms", {})
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

@@ -64,7 +64,7 @@ def write(file: Any, names: Sequence[str], table: Iterable[Sequence[str]]) -> No
 
 def _value(name: str, cell: str) -> Any:
     if name in ("board", "verdict", "reason"):
-        return cell
+        return cell.encode("utf-8", "replace").decode("utf-8")  # a name of a file may hold what is no letter
     return None if cell == "" else int(cell) if name == "steps" else float(cell)
 
 

@@ -6,16 +6,16 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from circuits.errors import OptionError
 from circuits.files import replacing_file
 from circuits.fitting.distributed.group import place
 from circuits.fitting.streams import parquet, rows
-from circuits.fitting.streams.journal import records
+from circuits.fitting.streams.journal import records, terms_in
 
 
 @dataclass(frozen=True)
@@ -75,24 +75,38 @@ def part_of(given: tuple[int, int] | None) -> Part:
 
 
 def write_table(part: Part, into: Path, names: Sequence[str]) -> bool:
-    """Write the table and take the journals away, if every part is done; whether the table is there now."""
+    """Write the table and take the journals away, if every part is done; whether the table is there now.
+
+    Raises:
+        OptionError: the parts were not begun alike. DataError: a place that cannot be written.
+    """
     paths = part.journals(into)
-    if not paths[part.own].exists():
-        return True  # another part was last, and has written it
-    if not all(path.exists() and _is_ended(path) for path in paths):
-        return not paths[part.own].exists()
     with ExitStack() as stack:
-        streams = [stack.enter_context(closing(records(path))) for path in paths]
+        try:
+            files = [stack.enter_context(open(path, "rb")) for path in paths]
+        except FileNotFoundError:  # a part has not begun; or another was last, and has taken them all away
+            return not paths[part.own].exists()
+        if not all(any("end" in record for record in records(file)) for file in files):
+            return False
+        _check_alike(paths, files, part.own)
         with replacing_file(into) as file:
             write = parquet.write if parquet.is_parquet(into) else _write_csv
-            write(file, rows.header(names), _merged(streams))
+            write(file, rows.header(names), _merged([records(journal) for journal in files]))
     for path in paths:
         path.unlink(missing_ok=True)
     return True
 
 
-def _is_ended(path: Path) -> bool:
-    return any("end" in record for record in records(path))
+def _check_alike(paths: Sequence[Path], files: Sequence[BinaryIO], own: int) -> None:
+    wanted = terms_in(files[own])
+    for path, file in zip(paths, files, strict=True):
+        given = terms_in(file)
+        other = [name for name in {**wanted, **given} if wanted.get(name) != given.get(name)]
+        if other:
+            raise OptionError(
+                f"{path} is of a part that was begun otherwise than {paths[own].name} (not the same: "
+                f"{', '.join(other)}); delete the one that is wrong, and do that part again"
+            )
 
 
 def _merged(streams: Sequence[Iterator[dict[str, Any]]]) -> Iterator[rows.Row]:

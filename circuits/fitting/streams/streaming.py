@@ -129,7 +129,7 @@ class _Run:
             closing(Journal(path, terms_of(self.source, self.reading, self.task, self.chunk))) as journal,
         ):
             counts, is_ended = _Counts(), False
-            for record in records(path):
+            for record in records(journal.file):
                 is_ended = "end" in record
                 counts.add(record.get("rows", []))
             resumed = counts.boards

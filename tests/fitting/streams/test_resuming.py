@@ -154,6 +154,13 @@ def test_parts_in_any_order_give_the_same_bytes(folder: Path, tmp_path: Path, bo
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.csv", "bench", "whole.csv"]
 
 
+def test_parts_that_were_begun_otherwise_make_no_table(folder: Path, tmp_path: Path, board: cc.LowPass):
+    cc.fit_many(folder, board, tmp_path / "all.csv", part=(0, 2))
+    with pytest.raises(OptionError, match="values of the circuit.*do that part again"):
+        cc.fit_many(folder, cc.LowPass(R=900.0), tmp_path / "all.csv", part=(1, 2))
+    assert not (tmp_path / "all.csv").exists()
+
+
 def test_more_parts_than_chunks_and_what_torchrun_says(
     folder: Path, tmp_path: Path, board: cc.LowPass, monkeypatch: pytest.MonkeyPatch
 ):
