@@ -19,10 +19,10 @@ from circuits.netlist.solver.spelled import spelled_response
 
 def respond(engine: Engine, q: Tensor, f: Tensor, z: Tensor) -> Tensor:
     """`Response`, or while a graph is compiled the operation below, or the steps themselves for who listens to them."""
-    if is_spelled_out():
-        return spelled_response(engine.plan, q, f, z)
     if torch.compiler.is_compiling():
         return response(engine.number, q, f, z)
+    if is_spelled_out():
+        return spelled_response(engine.plan, q, f, z)
     return Response.apply(engine, q, f, z)
 
 
