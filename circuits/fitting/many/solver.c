@@ -287,7 +287,7 @@ static int walk_single(const struct board *b, const struct lanes *at, double wan
         if (aim.expected * shrinks <= wanted * q->loss) { /* after this step, nothing to be seen */
             memcpy(x, there, sizeof there);
             q->loss -= aim.expected;
-            return 1;
+            return growth > 2 ? 2 : 1; /* after a bad step the damping alone may have made this one short */
         }
         before = aim.expected;
         look_single(b, at, there, &ahead);
