@@ -187,7 +187,7 @@ def model(given: argparse.Namespace) -> None:
 def main() -> None:
     """Run it and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--boards", type=int, default=20_000)
+    parser.add_argument("--boards", type=int, default=100_000)
     parser.add_argument("--points", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a smoke run")
