@@ -36,8 +36,8 @@ if TYPE_CHECKING:
         load_fit,
     )
     from circuits.fitting.distributed import fit_distributed
-    from circuits.fitting.streams import fit_many
     from circuits.fitting.many import compile_fit
+    from circuits.fitting.streams import fit_many
     from circuits.fitting.workers import fit_with_workers
     from circuits.netlist import NetlistCircuit, read_netlist, to_spice
     from circuits.views import (
