@@ -9,17 +9,10 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from reporting import holds
-
 LEAST = 0.02
 """Seconds that a short call is repeated for, in each round."""
 RIGHT = 1e-8
 """Relative to the largest value of the sweep: further off than this an answer is wrong, and its time says nothing."""
-
-
-def verdict(what: str, good: bool, measured: str) -> None:
-    """Report what is so or is not; a figure with a number goes by `reporting.at_least` or `at_most`."""
-    holds(what, good, measured)
 
 
 def clock(

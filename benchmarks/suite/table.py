@@ -30,6 +30,7 @@ BENCHMARKS = (
     Benchmark("classroom", "the classroom's loop against a fit", minutes=1.5),
     Benchmark("starts", "a hundred starts against one", minutes=0.5),
     Benchmark("fit_many", "thousands of files, killed and resumed", minutes=3),
+    Benchmark("alike", "reading files that look alike", minutes=0.2),
     Benchmark("distributed", "two processes against one", minutes=1),
     Benchmark("gpu", "the same on a GPU, where there is one", minutes=0.5),
     Benchmark("yields", "Monte Carlo yield of 100,000 boards", minutes=2),

@@ -129,7 +129,7 @@ class Boards:
         try:
             for first in range(0, len(x), each):
                 last = min(first + each, len(x))
-                self.kernel.run(integers, numbers, {**self.arrays, **found.arrays()}, first, last)
+                self.kernel.run(self.kernel.call(integers, numbers, {**self.arrays, **found.arrays()}, first, last))
         except KeyboardInterrupt:
             found.reason[found.reason == 0] = -1
         return found.outcome(x)
@@ -172,7 +172,7 @@ class Boards:
         planes = _array(_planes(torch.from_numpy(table)))
         integers = {**self._integers(boards, None, True), "boards": boards, "shared_t": 0}
         arrays = {**self.arrays, **found.arrays(), "t": planes, "curvature": None, "spread": None}
-        self.kernel.run(integers, self._numbers(None), arrays, 0, boards)
+        self.kernel.run(self.kernel.call(integers, self._numbers(None), arrays, 0, boards))
         return found.x, found.loss, found.taken, found.reason
 
     def is_right(self, x: Tensor) -> bool:
@@ -194,18 +194,13 @@ class Boards:
     def quadratic(self, x: Tensor) -> Quadratic:
         """Loss, gradient and curvature of every board at x."""
         found = _Found(x)
-        self._look_only(found)
+        arrays = {**self.arrays, **found.arrays()}
+        numbers, integers = self._numbers(0), self._integers(len(x), 0, False)
+        self.kernel.run(self.kernel.call(integers, numbers, arrays, 0, len(x)))
         loss, gradient, curvature = (
             torch.from_numpy(table).to(x.dtype) for table in (found.loss, found.gradient, found.curvature)
         )
         return Quadratic(loss, gradient, curvature)
-
-    def _look_only(self, found: _Found) -> None:
-        numbers = dict.fromkeys(("gradient_stop", "loss_stop", "step_stop"), -1.0)
-        threads = _threads(len(found.loss), self.problem.target[:1].numel())
-        integers = {**self.integers, "threads": threads, "single": 0, "steps": 0}
-        numbers |= {"damping": self.method.damping, "decrease_stop": -np.inf}
-        self.kernel.run(integers, numbers, {**self.arrays, **found.arrays()}, 0, len(found.loss))
 
 
 class _Found:

@@ -43,7 +43,7 @@ class _Call(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Kernel:
-    """A compiled formula: `run` fits boards that are given as arrays."""
+    """A compiled formula: `run` fits the boards of a `call`, which are given as arrays."""
 
     formula: Formula
     library: ctypes.CDLL
@@ -58,27 +58,20 @@ class Kernel:
         first: int,
         last: int,
     ) -> ctypes.Structure:
-        """The argument of `ohmgrad_fit` in solver.c; whoever holds it has to hold the arrays."""
+        """The boards `first` … `last` − 1 as `struct call` of solver.c; who holds it has to hold the arrays."""
         call = _Call(first=first, last=last, **integers, **numbers)
         constants = {"constants": self.constants, "constants_single": self.constants_single}
         for name, array in {**arrays, **constants}.items():
             setattr(call, name, None if array is None else array.ctypes.data)
         return call
 
-    def run(
-        self,
-        integers: Mapping[str, int],
-        numbers: Mapping[str, float],
-        arrays: Mapping[str, np.ndarray | None],
-        first: int,
-        last: int,
-    ) -> None:
-        """Fit the boards `first` … `last` − 1; the members are those of `struct call` in solver.c.
+    def run(self, call: ctypes.Structure) -> None:
+        """Fit the boards of a call.
 
         Raises:
             MemoryError: no room for the data of one board.
         """
-        if self.library.ohmgrad_fit(ctypes.byref(self.call(integers, numbers, arrays, first, last))):
+        if self.library.ohmgrad_fit(ctypes.byref(call)):
             raise MemoryError("no memory for the data of one board; give fewer points a board")
 
 

@@ -9,8 +9,8 @@
 enum { RUNNING, NOT_FINITE, GRADIENT, LOSS, DECREASE, STEP, STEPS };
 enum { SINGLE_STEPS = 40 };
 enum { FEW = 48, LEAST = 3 * FEW };
-static const double SINGLE_DECREASE = 1e-11, SINGLE_NOISE = 1e-6, FEW_DECREASE = 1e-3, ROUNDING = 1e-12, SETTLED = 1e-10, WIDE_DECREASE = 1e-12,
-                    LARGEST_LOG_STEP = 4.0, TINY_DAMPING = 1e-12;
+static const double SINGLE_DECREASE = 1e-11, SINGLE_NOISE = 1e-6, FEW_DECREASE = 1e-3, WIDE_DECREASE = 1e-12;
+static const double ROUNDING = 1e-12, LARGEST_LOG_STEP = 4.0, TINY_DAMPING = 1e-12;
 
 struct call {
     long points, boards, single, threads, shared_f, shared_t, shared_w, shared_count, steps;
@@ -231,19 +231,12 @@ static int judge(double *x, struct quadratic *q, const double *there, const stru
     return 1;
 }
 
-/* Whether the step after this one, which will be shorter by as much as this one is than the last, moves nothing. */
-static int is_settled(const struct aim *aim, double before, double loss) {
-    double shrinks = aim->expected / before;
-    return aim->expected <= ROUNDING * loss && shrinks < 1e-2 && aim->move * sqrt(shrinks) <= SETTLED;
-}
-
 /* Walk from x, where q has been seen, until a reason to stop; x and q are where it ended. */
 static int walk(const struct board *b, double *x, struct quadratic *q, double *damping, long *taken) {
     const struct call *c = b->call;
     double square[P], growth = 2, there[P], before = INFINITY;
     struct quadratic ahead;
     struct aim aim;
-    int aims_at_the_minimum = c->decrease_stop >= 0 && c->decrease_stop <= ROUNDING;
     *damping = smaller(*damping, c->damping);
     for (int j = 0; j < P; j++) square[j] = q->curvature[j][j];
     for (;;) {
@@ -251,7 +244,6 @@ static int walk(const struct board *b, double *x, struct quadratic *q, double *d
         aim_at(c, x, q, square, *damping, &aim);
         int reason = ended(c, q, &aim, *taken);
         if (!reason && c->decrease_stop >= 0 && before <= ROUNDING * q->loss && aim.expected > 0.5 * before) return DECREASE; /* rounding, no step */
-        if (!reason && aims_at_the_minimum && is_settled(&aim, before, q->loss)) reason = DECREASE;
         before = aim.expected;
         if (reason == DECREASE && isfinite(aim.expected) && q->loss > 0) { /* it is solved for: take it */
             move(c, x, aim.step, x);
